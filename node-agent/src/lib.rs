@@ -1,1 +1,6 @@
+//! The Holdfast node agent: runs VRRP elections on the host network and holds the virtual addresses of their winners.
 
+#![deny(unsafe_code)]
+
+pub mod desired;
+pub mod snapshot;

@@ -5,11 +5,30 @@
 
 #![forbid(unsafe_code)]
 
+mod action;
+mod address_set;
+mod config;
+mod counters;
+mod event;
+pub mod group;
+mod member;
 mod time;
+mod timers;
+pub mod timing;
+mod tracking;
 mod types;
 pub mod wire;
 
+pub use action::{Action, Notice, Phase, Reason, State};
+pub use config::{
+    Announcements, ConfigError, GroupConfig, MemberConfig, Preemption, Tracker, Transport, Weight,
+};
+pub use counters::Counters;
+pub use event::{Epoch, Event, Link, MemberIndex};
+pub use group::Group;
+pub use member::Followed;
 pub use time::Instant;
+pub use tracking::{TrackState, effective_priority};
 pub use types::{
     AdvertInterval, Claim, Family, Ipv4Checksum, OutOfRange, Password, Priority, Protocol, VirtualRouterId,
 };

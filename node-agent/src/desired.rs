@@ -1,0 +1,70 @@
+//! What this node must run, resolved: the one form in which the control side hands work to the election thread and to
+//! the health checks. Values only.
+//!
+//! `translate.rs` makes it from a `NodeConfig`; nothing behind this point knows Kubernetes.
+
+use std::net::IpAddr;
+
+use holdfast_vrrp::{Family, GroupConfig};
+
+/// Everything that this node must run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// The groups of virtual routers, by name.
+    pub groups: Vec<DesiredGroup>,
+}
+
+/// One election unit: virtual routers that move together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredGroup {
+    /// The name of the group in the `NodeConfig`: unique on the node.
+    pub name: String,
+    /// What belongs to each member of `config` beside the protocol, in the same order.
+    pub routers: Vec<DesiredRouter>,
+    /// The protocol's part.
+    pub config: GroupConfig,
+    /// Where the state of each tracker of `config` comes from, in the same order.
+    pub trackers: Vec<TrackerSource>,
+}
+
+/// A virtual router, beside what the protocol knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredRouter {
+    /// The name of the virtual router in the `NodeConfig`: unique on the node.
+    pub name: String,
+    /// The `VirtualIP` that it belongs to.
+    pub virtual_ip: String,
+    /// The address family.
+    pub family: Family,
+    /// Where it runs.
+    pub interface: InterfaceChoice,
+    /// The virtual addresses, in the order of the configuration, with the prefix length to be set on the interface.
+    pub addresses: Vec<DesiredAddress>,
+}
+
+/// A virtual address as it stands on the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DesiredAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The prefix length: 32 or 128 unless configured otherwise.
+    pub prefix_length: u8,
+}
+
+/// How a virtual router finds its interface.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InterfaceChoice {
+    /// The interface of this name, whenever there is one.
+    Named(String),
+    /// The interface that has an address in the same subnet.
+    HoldingSubnetOf(IpAddr),
+}
+
+/// Where the state of a tracker comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TrackerSource {
+    /// The health check of this name.
+    HealthCheck(String),
+    /// Whether the interface of this name is up.
+    Interface(String),
+}

@@ -1,0 +1,116 @@
+//! Being a backup: following a master, and when not to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Group, PreemptionHold};
+use crate::config::Preemption;
+use crate::event::MemberIndex;
+use crate::member::{Followed, Succession};
+use crate::time::Instant;
+use crate::timers::{GroupTimer, MemberTimer};
+use crate::timing;
+use crate::types::{Priority, Protocol};
+
+impl Group {
+    /// A master advertises: follow it, or let the timer run because it is worse than we are.
+    pub(super) fn hear_master(
+        &mut self,
+        now: Instant,
+        index: MemberIndex,
+        master: Followed,
+        interval: Duration,
+    ) {
+        let Some(own) = self.priority(index) else { return };
+        let worse = master.priority < own;
+        if worse {
+            self.begin_preemption_delay(now);
+        } else {
+            self.preemption = PreemptionHold::Idle;
+            self.timers.cancel(GroupTimer::PreemptDelay);
+        }
+        if worse && self.may_preempt() {
+            if let Some((_, member)) = self.part(index) {
+                member.succession = Succession::Preemption;
+                member.followed = Some(master);
+            }
+        } else {
+            self.obey(now, index, master, interval, own);
+        }
+    }
+
+    fn obey(&mut self, now: Instant, index: MemberIndex, master: Followed, interval: Duration, own: Priority) {
+        self.learn_interval(index, interval);
+        let Some((config, member)) = self.part(index) else { return };
+        member.followed = Some(master);
+        member.succession = Succession::Silence;
+        let down = timing::master_down(&config.protocol, own, member.master_interval);
+        member.timers.set(MemberTimer::MasterDown, now.saturating_add(down));
+    }
+
+    /// A backup waits for the master's interval, not its own (RFC 9568 section 6.4.2). VRRPv2 does not let them differ.
+    pub(super) fn learn_interval(&mut self, index: MemberIndex, interval: Duration) {
+        let Some((config, member)) = self.part(index) else { return };
+        if let Protocol::V3 { .. } = config.protocol {
+            member.master_interval = interval;
+        }
+    }
+
+    /// No master is known: expect one with our own interval.
+    pub(super) fn expect_own_interval(&mut self) {
+        for (_, config, member) in self.parts() {
+            member.master_interval = config.interval.get();
+        }
+    }
+
+    /// The delay runs from the first advert of lower priority. It never holds back a takeover from a silent master.
+    fn begin_preemption_delay(&mut self, now: Instant) {
+        let Preemption::Preempt { delay } = self.config.preemption else { return };
+        if self.preemption != PreemptionHold::Idle {
+            return;
+        }
+        if delay.is_zero() {
+            self.preemption = PreemptionHold::Elapsed;
+        } else {
+            self.preemption = PreemptionHold::Running;
+            self.timers.set(GroupTimer::PreemptDelay, now.saturating_add(delay));
+        }
+    }
+
+    fn may_preempt(&self) -> bool {
+        let held_down = self.timers.get(GroupTimer::HoldDown).is_some();
+        let wanted = matches!(self.config.preemption, Preemption::Preempt { .. });
+        wanted && !held_down && self.preemption == PreemptionHold::Elapsed
+    }
+
+    /// The master leaves: every member waits only its skew, since a group leaves as a whole even where a dead link
+    /// swallowed a release.
+    ///
+    /// A release by a router that is not the master we follow says nothing about that master.
+    pub(super) fn hear_release(&mut self, now: Instant, index: MemberIndex, sender: IpAddr) {
+        let Some((_, member)) = self.part(index) else { return };
+        if member.followed.is_some_and(|followed| followed.address != sender) {
+            member.counters.unrelated_releases += 1;
+            return;
+        }
+        for index in self.indices() {
+            let Some(priority) = self.priority(index) else { continue };
+            let Some((config, member)) = self.part(index) else { continue };
+            let skew = timing::skew(&config.protocol, priority, member.master_interval);
+            if member.timers.get(MemberTimer::MasterDown).is_some() {
+                member.timers.set_earlier(MemberTimer::MasterDown, now.saturating_add(skew));
+            }
+            member.succession = Succession::Release;
+        }
+    }
+
+    /// Moves the running master down timers with the skew of a changed priority.
+    pub(super) fn shift_master_down(&mut self, index: MemberIndex, before: Priority, after: Priority) {
+        let Some((config, member)) = self.part(index) else { return };
+        let skew = |priority| timing::skew(&config.protocol, priority, member.master_interval);
+        if let Some(deadline) = member.timers.get(MemberTimer::MasterDown) {
+            let shifted = deadline.saturating_sub(skew(before)).saturating_add(skew(after));
+            member.timers.set(MemberTimer::MasterDown, shifted);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! An advert comes in: is it valid, is it from a peer, and what does it mean in the state we are in.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Group, Lifecycle};
+use crate::action::{Action, Notice, Reason, State};
+use crate::config::{MemberConfig, Transport};
+use crate::event::MemberIndex;
+use crate::member::{Followed, Member};
+use crate::time::Instant;
+use crate::types::{Claim, Family, Ipv4Checksum};
+use crate::wire::{Advert, Datagram, ReceivePolicy};
+
+impl Group {
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        index: MemberIndex,
+        datagram: &Datagram<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.lifecycle == Lifecycle::New {
+            return;
+        }
+        let Some((config, member)) = self.part(index) else { return };
+        let advert = match Advert::parse(datagram, &receive_policy(config)) {
+            Ok(advert) => advert,
+            Err(error) => {
+                member.counters.receive.count(&error);
+                return;
+            }
+        };
+        if !is_from_a_peer(config, member, index, datagram.source, actions) {
+            return;
+        }
+        note_differences(config, member, index, &advert, actions);
+        member.counters.adverts_received += 1;
+        match advert.claim() {
+            Claim::Release => self.hear_zero(now, index, datagram.source, actions),
+            Claim::Master(priority) => {
+                let sender = Followed { address: datagram.source, priority };
+                self.hear_claim(now, index, sender, advert.interval(), actions);
+            }
+        }
+    }
+
+    fn hear_zero(&mut self, now: Instant, index: MemberIndex, sender: IpAddr, actions: &mut Vec<Action>) {
+        if let Some((_, member)) = self.part(index) {
+            member.counters.releases_received += 1;
+        }
+        match self.state {
+            State::Master => self.answer(now, index, actions),
+            State::Backup => self.hear_release(now, index, sender),
+            State::Initialize | State::Fault => {}
+        }
+    }
+
+    fn hear_claim(
+        &mut self,
+        now: Instant,
+        index: MemberIndex,
+        sender: Followed,
+        interval: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        match self.state {
+            State::Master => match self.better(index, sender) {
+                Some(reason) => self.yield_to(now, index, sender, interval, reason, actions),
+                None => self.hear_lower_master(now, index, actions),
+            },
+            State::Backup => {
+                self.successor_heard(now, index);
+                self.hear_master(now, index, sender, interval);
+            }
+            State::Initialize | State::Fault => self.successor_heard(now, index),
+        }
+    }
+
+    /// Why the sender should be master rather than we (RFC 9568 section 6.4.3); `None` if it should not.
+    fn better(&self, index: MemberIndex, sender: Followed) -> Option<Reason> {
+        let own = self.priority(index)?;
+        let address = self.members.get(usize::from(index.0)).and_then(Member::source)?;
+        if sender.priority > own {
+            Some(Reason::HigherPriority)
+        } else {
+            (sender.priority == own && sender.address > address).then_some(Reason::HigherAddress)
+        }
+    }
+
+    fn hear_lower_master(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
+        if let Some((_, member)) = self.part(index) {
+            member.counters.lower_adverts += 1;
+        }
+        if self.assert_mastership(now, index, actions) {
+            actions.push(Action::Notify(Notice::LowerMasterHeard { member: index }));
+        }
+    }
+}
+
+fn receive_policy(config: &MemberConfig) -> ReceivePolicy {
+    match config.transport {
+        Transport::Multicast => ReceivePolicy::multicast(config.protocol, config.family, config.interval),
+        Transport::Unicast(_) => ReceivePolicy::unicast(config.protocol, config.family, config.interval),
+    }
+}
+
+/// Sorts out our own adverts that came back, and those of routers that have no say.
+fn is_from_a_peer(
+    config: &MemberConfig,
+    member: &mut Member,
+    index: MemberIndex,
+    source: IpAddr,
+    actions: &mut Vec<Action>,
+) -> bool {
+    if member.source() == Some(source) {
+        member.counters.own_adverts += 1;
+        return false;
+    }
+    if config.obeys(source) {
+        return true;
+    }
+    member.counters.foreign_adverts += 1;
+    if member.foreign != Some(source) {
+        member.foreign = Some(source);
+        actions.push(Action::Notify(Notice::ForeignRouter { member: index }));
+    }
+    false
+}
+
+/// Counts what is odd but no reason to drop the advert.
+fn note_differences(
+    config: &MemberConfig,
+    member: &mut Member,
+    index: MemberIndex,
+    advert: &Advert<'_>,
+    actions: &mut Vec<Action>,
+) {
+    if advert.checksum_form() == Some(Ipv4Checksum::MessageOnly) {
+        member.counters.message_only_checksums += 1;
+    }
+    if config.family == Family::Ipv6 && !advert.first_address_is_link_local() {
+        member.counters.first_address_not_link_local += 1;
+    }
+    if advert.claim() == Claim::Release {
+        return;
+    }
+    if advert.interval() != config.interval.get() {
+        member.counters.interval_differs += 1;
+    }
+    let differs = !same_addresses(config, advert);
+    if differs {
+        member.counters.address_list_differs += 1;
+        if !member.list_differs {
+            actions.push(Action::Notify(Notice::AddressListDiffers { member: index }));
+        }
+    }
+    member.list_differs = differs;
+}
+
+/// Compares the lists as sets: the order is the sender's choice.
+fn same_addresses(config: &MemberConfig, advert: &Advert<'_>) -> bool {
+    if advert.addresses().eq(config.addresses.iter().copied()) {
+        return true;
+    }
+    advert.address_count() == config.addresses.len()
+        && config.addresses.iter().all(|own| advert.addresses().any(|address| address == *own))
+}

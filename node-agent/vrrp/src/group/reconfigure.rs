@@ -1,0 +1,118 @@
+//! A new configuration while running: only what differs is touched, and no transition is made for it.
+
+use super::Group;
+use crate::action::{Action, State};
+use crate::address_set::AddressSet;
+use crate::config::{GroupConfig, MemberConfig};
+use crate::event::{Epoch, MemberIndex};
+use crate::member::Member;
+use crate::time::Instant;
+use crate::timers::MemberTimer;
+use crate::tracking::TrackState;
+use crate::types::Priority;
+
+impl Group {
+    /// Whether this configuration can take the place of the present one without a new election: the same virtual
+    /// routers in the same order, each with its VRID, family and protocol version.
+    pub fn can_become(&self, config: &GroupConfig) -> bool {
+        let identity =
+            |member: &MemberConfig| (member.virtual_router_id, member.family, member.protocol.version());
+        let (now, then) = (self.config.members().iter().map(identity), config.members().iter().map(identity));
+        now.eq(then)
+    }
+
+    pub(super) fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: &GroupConfig,
+        trackers: &[TrackState],
+        actions: &mut Vec<Action>,
+    ) {
+        if !self.can_become(config) {
+            return;
+        }
+        let before: Vec<Option<Priority>> = self.indices().map(|index| self.priority(index)).collect();
+        let old = std::mem::replace(&mut self.config, config.clone());
+        self.tracked = super::track::states_for(config, trackers);
+        self.epoch = Epoch(self.epoch.0.wrapping_add(1));
+        for (index, old) in self.indices().zip(old.members()) {
+            self.exchange_addresses(now, index, old, actions);
+            self.exchange_interval(now, index, old);
+        }
+        let before = |_: &Self, index: MemberIndex| before.get(usize::from(index.0)).copied().flatten();
+        self.priorities_changed(now, before, actions);
+        self.settle(now, actions);
+    }
+
+    /// Releases addresses that are no longer ours; a master adds and announces the new ones.
+    fn exchange_addresses(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig, actions: &mut Vec<Action>) {
+        let (master, epoch) = (self.state == State::Master, self.epoch);
+        let Some((config, member)) = self.part(index) else { return };
+        if config.addresses == old.addresses {
+            return;
+        }
+        let mut installed = AddressSet::default();
+        for (place, address) in old.addresses.iter().enumerate() {
+            if !member.installed.contains(place) {
+                continue;
+            }
+            match config.addresses.iter().position(|kept| kept == address) {
+                Some(kept) => {
+                    installed.insert(kept);
+                }
+                None => actions.push(Action::RemoveAddress { member: index, address: *address }),
+            }
+        }
+        member.installed = installed;
+        if master {
+            add_missing(config, member, index, epoch, actions);
+            self.restart_announcements(now, index);
+        }
+    }
+
+    /// New addresses deserve the whole schedule of announcements; the old ones do not mind.
+    fn restart_announcements(&mut self, now: Instant, index: MemberIndex) {
+        let Some((config, member)) = self.part(index) else { return };
+        member.last_takeover = now;
+        member.announced = 1;
+        match config.announcements.due(1) {
+            Some(due) => member.timers.set(MemberTimer::Announce, now.saturating_add(due)),
+            None => member.timers.cancel(MemberTimer::Announce),
+        }
+    }
+
+    fn exchange_interval(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig) {
+        let state = self.state;
+        let Some((config, member)) = self.part(index) else { return };
+        if config.interval != old.interval {
+            if state == State::Master {
+                member.timers.set_earlier(MemberTimer::Advert, now.saturating_add(config.interval.get()));
+            }
+            if member.master_interval == old.interval.get() {
+                member.master_interval = config.interval.get();
+            }
+        }
+        if state == State::Master && config.announcements.refresh != old.announcements.refresh {
+            match config.announcements.refresh {
+                Some(refresh) => member.timers.set(MemberTimer::Refresh, now.saturating_add(refresh)),
+                None => member.timers.cancel(MemberTimer::Refresh),
+            }
+        }
+    }
+}
+
+fn add_missing(
+    config: &MemberConfig,
+    member: &mut Member,
+    index: MemberIndex,
+    epoch: Epoch,
+    actions: &mut Vec<Action>,
+) {
+    for (place, address) in config.addresses.iter().enumerate() {
+        if member.installed.insert(place) {
+            member.counters.announcements_sent += 1;
+            actions.push(Action::AddAddress { member: index, address: *address, epoch });
+            actions.push(Action::Announce { member: index, address: *address });
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The state of one virtual router inside its group.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::address_set::AddressSet;
+use crate::config::MemberConfig;
+use crate::counters::Counters;
+use crate::event::Link;
+use crate::time::Instant;
+use crate::timers::Timers;
+use crate::timing;
+use crate::types::Priority;
+
+/// The master that a backup follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Followed {
+    /// The source of its adverts.
+    pub address: IpAddr,
+    /// The priority in its last advert.
+    pub priority: Priority,
+}
+
+/// What the end of the master down timer would mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Succession {
+    /// The master fell silent.
+    #[default]
+    Silence,
+    /// The master released the addresses.
+    Release,
+    /// The master goes on, but its priority is lower.
+    Preemption,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Member {
+    pub(crate) link: Link,
+    /// The master's interval as learned (v3) or configured (v2).
+    pub(crate) master_interval: Duration,
+    pub(crate) followed: Option<Followed>,
+    pub(crate) succession: Succession,
+    pub(crate) timers: Timers<5>,
+    /// The addresses on the interface: all while master, those not yet released afterwards.
+    pub(crate) installed: AddressSet,
+    /// How many announcements of the current takeover are done.
+    pub(crate) announced: u8,
+    pub(crate) last_takeover: Instant,
+    pub(crate) last_advert: Instant,
+    pub(crate) last_reannouncement: Option<Instant>,
+    pub(crate) failed_sends: FailedSends,
+    pub(crate) foreign: Option<IpAddr>,
+    pub(crate) list_differs: bool,
+    pub(crate) counters: Counters,
+}
+
+/// Failures of adverts that followed each other without a success between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct FailedSends {
+    in_a_row: u8,
+    last_failed: bool,
+}
+
+impl FailedSends {
+    /// As many intervals as a peer waits: by then it takes over anyway.
+    const LIMIT: u8 = 3;
+
+    pub(crate) fn sending(&mut self) {
+        if !self.last_failed {
+            self.in_a_row = 0;
+        }
+        self.last_failed = false;
+    }
+
+    /// Notes a failure; returns whether there were too many.
+    pub(crate) fn failed(&mut self) -> bool {
+        if !self.last_failed {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
+        self.last_failed = true;
+        self.in_a_row >= Self::LIMIT
+    }
+}
+
+impl Member {
+    pub(crate) fn new(config: &MemberConfig) -> Self {
+        Self {
+            link: Link::Unknown,
+            master_interval: config.interval.get(),
+            followed: None,
+            succession: Succession::default(),
+            timers: Timers::default(),
+            installed: AddressSet::default(),
+            announced: 0,
+            last_takeover: Instant::ZERO,
+            last_advert: Instant::ZERO,
+            last_reannouncement: None,
+            failed_sends: FailedSends::default(),
+            foreign: None,
+            list_differs: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The source address of adverts, while there is one.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        match self.link {
+            Link::Up { source } => Some(source),
+            Link::Unknown | Link::Down => None,
+        }
+    }
+
+    /// Whether a new master may repeat its announcements now; notes that it does.
+    pub(crate) fn may_reannounce(&mut self, now: Instant) -> bool {
+        let recent = |then: Instant| now.saturating_since(then) < timing::MINIMUM_REANNOUNCE_INTERVAL;
+        if self.last_reannouncement.is_some_and(recent) || recent(self.last_takeover) {
+            return false;
+        }
+        self.last_reannouncement = Some(now);
+        true
+    }
+}
