@@ -1,0 +1,69 @@
+//! How a VIP's master is elected and announced: settings that a VirtualIP states and a NodeConfig repeats, resolved.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::duration::DurationString;
+
+/// Whether a node with a higher priority takes the VIP from a living master.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Preemption {
+    /// `Preempt` (default): the node with the highest priority takes the VIP. `Never`: whoever is master stays master
+    /// until it fails.
+    #[serde(default)]
+    pub mode: PreemptionMode,
+    /// How long a better node waits before it preempts, so that it can warm up: 0s (default) to 1h. Only with mode
+    /// `Preempt`. Example: `2m`.
+    #[serde(default)]
+    pub delay: DurationString,
+}
+
+/// See [`Preemption`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum PreemptionMode {
+    /// The node with the highest priority takes the VIP.
+    #[default]
+    Preempt,
+    /// A living master keeps the VIP.
+    Never,
+}
+
+/// How a new master announces its VIPs: gratuitous ARP for IPv4, unsolicited neighbour advertisements for IPv6.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Announcements {
+    /// How many announcements of each address one burst has: 1 to 20, default 5.
+    #[serde(default = "Announcements::default_count")]
+    #[schemars(range(min = 1, max = 20))]
+    pub count: u8,
+    /// The time from the first burst, sent at once, to the second, for switches that were still learning: 0s (only one
+    /// burst) to 5m, default 5s.
+    #[serde(default = "Announcements::default_delay")]
+    pub delay: DurationString,
+    /// How often a master repeats one announcement of each address, for caches that forget: 1s to 24h, default 1m;
+    /// `0s` turns it off.
+    #[serde(default = "Announcements::default_refresh")]
+    pub refresh: DurationString,
+}
+
+impl Announcements {
+    const fn default_count() -> u8 {
+        5
+    }
+
+    const fn default_delay() -> DurationString {
+        DurationString::from_secs(5)
+    }
+
+    const fn default_refresh() -> DurationString {
+        DurationString::from_secs(60)
+    }
+}
+
+impl Default for Announcements {
+    fn default() -> Self {
+        Self { count: Self::default_count(), delay: Self::default_delay(), refresh: Self::default_refresh() }
+    }
+}
