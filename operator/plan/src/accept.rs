@@ -1,0 +1,197 @@
+//! Which objects are in order, beyond what schema and CEL can see of one object alone.
+//!
+//! Objects are judged in the order of their creation, then by name, so the later one is refused and never the earlier.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use holdfast_crds::condition::{AcceptedReason, HealthCheckAcceptedReason};
+use holdfast_crds::{Family, HealthCheck, Probe, Transport, VipAddress, VirtualIP};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::Input;
+use crate::node::ClusterNode;
+use crate::scope::InterfaceScope;
+use crate::verdict::{Verdict, VirtualIPVerdict};
+
+pub(crate) type HealthCheckVerdicts = BTreeMap<String, Verdict<HealthCheckAcceptedReason>>;
+
+/// A `VirtualIP` with everything that was found out about it.
+pub(crate) struct Candidate<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) vip: &'a VirtualIP,
+    pub(crate) addresses: Vec<VipAddress>,
+    pub(crate) families: Vec<Family>,
+    /// The nodes that may hold it, as places in the list of nodes.
+    pub(crate) nodes: Vec<usize>,
+    pub(crate) scope: InterfaceScope,
+    pub(crate) virtual_router_id: Option<u8>,
+    pub(crate) verdict: Verdict<AcceptedReason>,
+}
+
+/// All `VirtualIPs` in the order of judgement.
+pub(crate) struct Candidates<'a>(pub(crate) Vec<Candidate<'a>>);
+
+impl<'a> Candidates<'a> {
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &Candidate<'a>> {
+        self.0.iter().filter(|candidate| candidate.verdict.is_accepted())
+    }
+
+    pub(crate) fn into_verdicts(self) -> BTreeMap<String, VirtualIPVerdict> {
+        let verdict = |candidate: Candidate<'_>| {
+            let virtual_router_id = candidate.virtual_router_id.filter(|_| candidate.verdict.is_accepted());
+            (candidate.name.to_owned(), VirtualIPVerdict { accepted: candidate.verdict, virtual_router_id })
+        };
+        self.0.into_iter().map(verdict).collect()
+    }
+}
+
+impl Candidate<'_> {
+    pub(crate) fn refuse(&mut self, reason: AcceptedReason, message: String) {
+        self.verdict = Verdict::new(reason, message);
+        self.virtual_router_id = None;
+    }
+}
+
+/// Judges the `HealthChecks`: those that this version cannot carry out are refused.
+pub(crate) fn health_checks(checks: &[HealthCheck]) -> HealthCheckVerdicts {
+    checks.iter().map(|check| (name_of(&check.metadata).to_owned(), judge_health_check(check))).collect()
+}
+
+fn judge_health_check(check: &HealthCheck) -> Verdict<HealthCheckAcceptedReason> {
+    match check.spec.probe() {
+        None => Verdict::new(
+            HealthCheckAcceptedReason::InvalidSpec,
+            "spec must have exactly one probe: tcp, http, process, file or command",
+        ),
+        Some(Probe::Tcp(_) | Probe::Http(_) | Probe::Process(_) | Probe::File(_) | Probe::Command(_)) => {
+            Verdict::new(HealthCheckAcceptedReason::Accepted, "The health check is valid")
+        }
+        Some(probe) => Verdict::new(
+            HealthCheckAcceptedReason::InvalidSpec,
+            format!(
+                "spec.{}: this version does not run such probes: write tcp, http, process, file or command",
+                probe.type_name()
+            ),
+        ),
+    }
+}
+
+/// Judges the `VirtualIPs`, all but their virtual router IDs.
+pub(crate) fn virtual_ips<'a>(
+    input: &Input<'a>,
+    nodes: &[ClusterNode],
+    health_checks: &HealthCheckVerdicts,
+) -> Candidates<'a> {
+    let mut order: Vec<&VirtualIP> = input.virtual_ips.iter().collect();
+    order.sort_by_key(|vip| creation_order(&vip.metadata));
+    let mut taken = BTreeMap::new();
+    let judged = order.into_iter().map(|vip| judge(vip, nodes, health_checks, &mut taken)).collect();
+    Candidates(judged)
+}
+
+/// What comes first was there first; objects without a time, such as those of a folder, go by name alone.
+pub(crate) fn creation_order(metadata: &ObjectMeta) -> (bool, String, String) {
+    let created = metadata.creation_timestamp.as_ref().map(|time| time.0.to_string());
+    (created.is_none(), created.unwrap_or_default(), name_of(metadata).to_owned())
+}
+
+pub(crate) fn name_of(metadata: &ObjectMeta) -> &str {
+    metadata.name.as_deref().unwrap_or_default()
+}
+
+fn judge<'a>(
+    vip: &'a VirtualIP,
+    nodes: &[ClusterNode],
+    health_checks: &HealthCheckVerdicts,
+    taken: &mut BTreeMap<IpAddr, &'a str>,
+) -> Candidate<'a> {
+    let name = name_of(&vip.metadata);
+    let addresses = vip.spec.parsed_addresses();
+    let selected: Vec<usize> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| vip.spec.selects_node(&node.labels))
+        .map(|(place, _)| place)
+        .collect();
+    let scope = selected
+        .iter()
+        .filter_map(|place| nodes.get(*place))
+        .map(|node| vip.spec.interface_on(&node.name, &node.labels))
+        .collect();
+    let refusal = match &addresses {
+        Err(error) => Some(Verdict::new(AcceptedReason::InvalidSpec, format!("spec.addresses: {error}"))),
+        Ok(addresses) => spec_refusal(vip)
+            .or_else(|| node_refusal(vip, &selected, nodes, addresses))
+            .or_else(|| reference_refusal(vip, health_checks))
+            .or_else(|| address_refusal(addresses, taken)),
+    };
+    let addresses = addresses.unwrap_or_default();
+    if refusal.is_none() {
+        taken.extend(addresses.iter().map(|address| (address.address(), name)));
+    }
+    let verdict = refusal.unwrap_or_else(|| Verdict::new(AcceptedReason::Accepted, "The VirtualIP is valid"));
+    let families = vip.spec.families().unwrap_or_default();
+    Candidate { name, vip, addresses, families, nodes: selected, scope, virtual_router_id: None, verdict }
+}
+
+fn spec_refusal(vip: &VirtualIP) -> Option<Verdict<AcceptedReason>> {
+    let message =
+        "spec.virtualMAC: this version holds addresses with the MAC address of the node only: remove the field";
+    vip.spec.virtual_mac.then(|| Verdict::new(AcceptedReason::InvalidSpec, message))
+}
+
+/// There must be a node, and unicast must know where to send.
+fn node_refusal(
+    vip: &VirtualIP,
+    selected: &[usize],
+    nodes: &[ClusterNode],
+    addresses: &[VipAddress],
+) -> Option<Verdict<AcceptedReason>> {
+    if selected.is_empty() {
+        let message = "spec.nodeSelector matches no node: change it, or label the nodes that may hold the addresses";
+        return Some(Verdict::new(AcceptedReason::NoMatchingNodes, message));
+    }
+    if vip.spec.transport != Transport::Unicast || selected.len() < 2 {
+        return None;
+    }
+    let families: BTreeSet<bool> = addresses.iter().map(|address| address.address().is_ipv6()).collect();
+    let lost = selected
+        .iter()
+        .filter_map(|place| nodes.get(*place))
+        .find(|node| families.iter().any(|ipv6| !node.addresses.iter().any(|address| address.is_ipv6() == *ipv6)))?;
+    let message = format!(
+        "spec.transport: Unicast needs an address of each node in each family of the VIP, and node {:?} has none: add a \
+         Node object with status.addresses of type InternalIP, or use Multicast",
+        lost.name
+    );
+    Some(Verdict::new(AcceptedReason::InvalidSpec, message))
+}
+
+fn reference_refusal(vip: &VirtualIP, health_checks: &HealthCheckVerdicts) -> Option<Verdict<AcceptedReason>> {
+    let references = vip.spec.health_checks.iter().enumerate();
+    let mut complaints = references.filter_map(|(index, reference)| {
+        Some(format!("spec.healthChecks[{index}]: {}", check_complaint(&reference.name, health_checks)?))
+    });
+    complaints.next().map(|message| Verdict::new(AcceptedReason::UnknownHealthCheck, message))
+}
+
+/// Why a reference to a health check cannot be followed.
+pub(crate) fn check_complaint(name: &str, health_checks: &HealthCheckVerdicts) -> Option<String> {
+    match health_checks.get(name) {
+        Some(verdict) if verdict.is_accepted() => None,
+        Some(verdict) => Some(format!("HealthCheck {name:?} is not accepted: {}", verdict.message)),
+        None => Some(format!("there is no HealthCheck {name:?}: create it, or remove the reference")),
+    }
+}
+
+fn address_refusal(addresses: &[VipAddress], taken: &BTreeMap<IpAddr, &str>) -> Option<Verdict<AcceptedReason>> {
+    let (index, address, owner) = addresses
+        .iter()
+        .enumerate()
+        .find_map(|(index, address)| taken.get(&address.address()).map(|owner| (index, address.address(), *owner)))?;
+    let message = format!(
+        "spec.addresses[{index}]: {address} belongs to VirtualIP {owner:?}: choose another, or change that one"
+    );
+    Some(Verdict::new(AcceptedReason::AddressInUse, message))
+}

@@ -1,0 +1,105 @@
+//! Virtual router IDs: explicit ones are respected, allocated ones kept, new ones the same on every machine.
+//!
+//! A `VirtualIP` with both families has one ID for both. The `NodeConfigs` are the durable record: what stands there
+//! is kept for as long as its `VirtualIP` exists.
+
+use std::collections::BTreeMap;
+
+use holdfast_crds::condition::AcceptedReason;
+use holdfast_crds::{Family, NodeConfig};
+
+use crate::accept::{Candidate, Candidates};
+use crate::scope::InterfaceScope;
+use crate::spread::stable_hash;
+
+/// The IDs in use, with what they are used for.
+#[derive(Default)]
+struct Ledger<'a>(BTreeMap<u8, Vec<Entry<'a>>>);
+
+struct Entry<'a> {
+    owner: &'a str,
+    families: Vec<Family>,
+    scope: InterfaceScope,
+}
+
+impl<'a> Ledger<'a> {
+    /// Who else uses this ID on an interface and in a family of the candidate.
+    fn holder(&self, id: u8, candidate: &Candidate<'_>) -> Option<&'a str> {
+        let clash = |entry: &&Entry<'_>| {
+            entry.scope.overlaps(&candidate.scope)
+                && entry.families.iter().any(|family| candidate.families.contains(family))
+        };
+        self.0.get(&id)?.iter().find(clash).map(|entry| entry.owner)
+    }
+
+    fn assign(&mut self, id: u8, candidate: &mut Candidate<'a>) {
+        candidate.virtual_router_id = Some(id);
+        let (families, scope) = (candidate.families.clone(), candidate.scope.clone());
+        self.0.entry(id).or_default().push(Entry { owner: candidate.name, families, scope });
+    }
+}
+
+/// Gives every accepted candidate a virtual router ID, or refuses it.
+pub(crate) fn allocate(candidates: &mut Candidates<'_>, earlier: &[NodeConfig]) {
+    let recorded = recorded_ids(earlier);
+    let mut ledger = Ledger::default();
+    keep_recorded(candidates, &recorded, &mut ledger);
+    respect_explicit(candidates, &mut ledger);
+    allocate_new(candidates, &mut ledger);
+}
+
+/// The ID of each `VirtualIP` in the `NodeConfigs`.
+fn recorded_ids(earlier: &[NodeConfig]) -> BTreeMap<&str, u8> {
+    let routers = earlier.iter().flat_map(|config| &config.spec.virtual_routers);
+    routers.map(|router| (router.virtual_ip.as_str(), router.virtual_router_id)).collect()
+}
+
+fn keep_recorded<'a>(candidates: &mut Candidates<'a>, recorded: &BTreeMap<&str, u8>, ledger: &mut Ledger<'a>) {
+    for candidate in waiting(candidates) {
+        let Some(id) = recorded.get(candidate.name).copied() else { continue };
+        let wanted = candidate.vip.spec.virtual_router_id.is_none_or(|explicit| explicit == id);
+        if wanted && ledger.holder(id, candidate).is_none() {
+            ledger.assign(id, candidate);
+        }
+    }
+}
+
+fn respect_explicit<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>) {
+    for candidate in waiting(candidates) {
+        let Some(id) = candidate.vip.spec.virtual_router_id else { continue };
+        match ledger.holder(id, candidate) {
+            None => ledger.assign(id, candidate),
+            Some(owner) => candidate.refuse(
+                AcceptedReason::VirtualRouterIDInUse,
+                format!(
+                    "spec.virtualRouterID: {id} is used by VirtualIP {owner:?} on the same interface: choose another, or \
+                     remove the field to have a free one allocated"
+                ),
+            ),
+        }
+    }
+}
+
+/// Starts at a place that the name alone decides, so that most `VirtualIPs` get the same ID whatever else exists.
+fn allocate_new<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>) {
+    for candidate in waiting(candidates) {
+        let start = u8::try_from(stable_hash(&[candidate.name]) % 255).unwrap_or(0);
+        let free = (0..255_u8)
+            .map(|step| u8::try_from((u16::from(start) + u16::from(step)) % 255 + 1).unwrap_or(u8::MAX))
+            .find(|id| ledger.holder(*id, candidate).is_none());
+        match free {
+            Some(id) => ledger.assign(id, candidate),
+            None => candidate.refuse(
+                AcceptedReason::VirtualRouterIDsExhausted,
+                "all 255 virtual router IDs of the interface are in use: put the addresses of several VirtualIPs into \
+                 one, or name different interfaces in spec.interface"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The accepted candidates that have no ID yet.
+fn waiting<'c, 'a>(candidates: &'c mut Candidates<'a>) -> impl Iterator<Item = &'c mut Candidate<'a>> {
+    candidates.0.iter_mut().filter(|candidate| candidate.verdict.is_accepted() && candidate.virtual_router_id.is_none())
+}

@@ -1,0 +1,113 @@
+//! The `NodeConfig` of each node: every default filled in, nothing left to look up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_crds::{
+    ElectionGroup, Family, HealthCheck, HealthCheckReference, NodeConfigSpec, NodeHealthCheck, TrackedHealthCheck,
+    VirtualRouter,
+};
+
+use crate::Input;
+use crate::accept::{Candidate, name_of};
+use crate::node::ClusterNode;
+use crate::peers::{Interfaces, peers};
+use crate::priority::Priorities;
+use crate::unit::Unit;
+
+type Checks<'a> = BTreeMap<&'a str, &'a HealthCheck>;
+
+pub(crate) fn node_configs(
+    input: &Input<'_>,
+    nodes: &[ClusterNode],
+    units: &[Unit<'_, '_>],
+    priorities: &Priorities,
+) -> BTreeMap<String, NodeConfigSpec> {
+    let checks: Checks<'_> = input.health_checks.iter().map(|check| (name_of(&check.metadata), check)).collect();
+    let interfaces = Interfaces::of(input.earlier);
+    let config = |(place, node): (usize, &ClusterNode)| {
+        let mut spec = NodeConfigSpec::default();
+        for (unit, priorities) in units.iter().zip(priorities) {
+            let Some(priority) = priorities.get(&place).copied() else { continue };
+            spec.groups.push(group(unit, &checks));
+            for member in &unit.members {
+                for family in &member.families {
+                    let peers = peers(member, *family, place, nodes, priorities, &interfaces);
+                    let router = virtual_router(unit, member, *family, node, priority);
+                    spec.virtual_routers.push(VirtualRouter { peers: peers.list, peers_known: peers.known, ..router });
+                }
+            }
+        }
+        spec.health_checks = used_checks(&spec.groups, &checks);
+        (node.name.clone(), spec)
+    };
+    nodes.iter().enumerate().map(config).collect()
+}
+
+fn virtual_router(
+    unit: &Unit<'_, '_>,
+    member: &Candidate<'_>,
+    family: Family,
+    node: &ClusterNode,
+    priority: u8,
+) -> VirtualRouter {
+    let spec = &member.vip.spec;
+    let addresses = member.addresses.iter().filter(|address| address.family() == family);
+    VirtualRouter {
+        name: router_name(member, family),
+        virtual_ip: member.name.to_owned(),
+        group: unit.name.clone(),
+        family,
+        interface: spec.interface_on(&node.name, &node.labels).map(str::to_owned),
+        virtual_router_id: member.virtual_router_id.unwrap_or_default(),
+        protocol_version: spec.protocol_version,
+        advertisement_interval: spec.interval(),
+        priority,
+        addresses: addresses.map(ToString::to_string).collect(),
+        preemption: unit.preemption.clone(),
+        transport: spec.transport,
+        peers: Vec::new(),
+        peers_known: false,
+        password_key: spec.authentication.as_ref().map(|authentication| authentication.password_key.clone()),
+        ipv4_checksum: spec.ipv4_checksum,
+        virtual_mac: spec.virtual_mac,
+        announcements: spec.announcements.clone(),
+        fencing: spec.fencing,
+    }
+}
+
+/// A slash cannot stand in the name of a `VirtualIP`, so no two routers share a name.
+fn router_name(member: &Candidate<'_>, family: Family) -> String {
+    match (member.families.len(), family) {
+        (0 | 1, _) => member.name.to_owned(),
+        (_, Family::IPv4) => format!("{}/ipv4", member.name),
+        (_, Family::IPv6) => format!("{}/ipv6", member.name),
+    }
+}
+
+fn group(unit: &Unit<'_, '_>, checks: &Checks<'_>) -> ElectionGroup {
+    let tracked = |reference: &&HealthCheckReference| TrackedHealthCheck {
+        name: reference.name.clone(),
+        weight: reference
+            .weight
+            .or_else(|| checks.get(reference.name.as_str()).map(|check| check.spec.weight))
+            .unwrap_or_default(),
+        reverse: reference.reverse,
+    };
+    ElectionGroup {
+        name: unit.name.clone(),
+        virtual_ips: unit.members.iter().map(|member| member.name.to_owned()).collect(),
+        health_checks: unit.health_checks.iter().map(tracked).collect(),
+        track_interfaces: unit.track_interfaces.iter().map(|interface| (*interface).clone()).collect(),
+        preemption: unit.preemption.clone(),
+    }
+}
+
+fn used_checks(groups: &[ElectionGroup], checks: &Checks<'_>) -> Vec<NodeHealthCheck> {
+    let used: BTreeSet<&str> =
+        groups.iter().flat_map(|group| &group.health_checks).map(|check| check.name.as_str()).collect();
+    let resolved = |name: &str| {
+        let check = checks.get(name)?;
+        Some(NodeHealthCheck { name: name.to_owned(), spec: check.spec.clone() })
+    };
+    used.into_iter().filter_map(resolved).collect()
+}

@@ -1,0 +1,75 @@
+//! The priority of each node in each unit: as given, or by spreading masters.
+
+use std::collections::BTreeMap;
+
+use holdfast_crds::{NodeConfig, Placement};
+
+use crate::node::ClusterNode;
+use crate::spread::{Load, spread, stable_hash};
+use crate::unit::Unit;
+
+/// The priority of the preferred node when masters are spread.
+const PREFERRED: u8 = 250;
+
+/// The distance between the priorities of backups: wide enough that the better one is never overtaken by chance.
+const STEP: u8 = 10;
+
+/// Beyond this, backups share a priority and the higher address wins.
+const LOWEST: u8 = 100;
+
+/// Priorities by unit, then by node, both as places in their lists.
+pub(crate) type Priorities = Vec<BTreeMap<usize, u8>>;
+
+pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], earlier: &[NodeConfig]) -> Priorities {
+    let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+    let before = preferred_before(earlier, &names);
+    let spreading: Vec<Load<'_>> = units
+        .iter()
+        .filter(|unit| unit.placement == Placement::Spread)
+        .map(|unit| Load {
+            name: &unit.name,
+            nodes: unit.nodes.clone(),
+            previous: before.get(unit.name.as_str()).copied(),
+        })
+        .collect();
+    let mut preferred = spread(&spreading, &names).into_iter();
+    let priorities = |unit: &Unit<'_, '_>| match unit.placement {
+        Placement::Priority => given(unit, nodes),
+        Placement::Spread => ranked(unit, preferred.next().flatten(), &names),
+    };
+    units.iter().map(priorities).collect()
+}
+
+/// The node with the preferred priority in the earlier `NodeConfigs`, by unit.
+fn preferred_before<'a>(earlier: &'a [NodeConfig], names: &[&str]) -> BTreeMap<&'a str, usize> {
+    let mut before = BTreeMap::new();
+    for config in earlier {
+        let name = config.metadata.name.as_deref().unwrap_or_default();
+        let Some(node) = names.iter().position(|known| *known == name) else { continue };
+        for router in config.spec.virtual_routers.iter().filter(|router| router.priority == PREFERRED) {
+            before.insert(router.group.as_str(), node);
+        }
+    }
+    before
+}
+
+fn given(unit: &Unit<'_, '_>, nodes: &[ClusterNode]) -> BTreeMap<usize, u8> {
+    let Some(member) = unit.members.first() else { return BTreeMap::new() };
+    let priority = |place: &usize| {
+        let node = nodes.get(*place)?;
+        Some((*place, member.vip.spec.priority_on(&node.name, &node.labels)))
+    };
+    unit.nodes.iter().filter_map(priority).collect()
+}
+
+/// The preferred node first, the others in an order that only their names decide.
+fn ranked(unit: &Unit<'_, '_>, preferred: Option<usize>, names: &[&str]) -> BTreeMap<usize, u8> {
+    let mut backups: Vec<usize> = unit.nodes.iter().copied().filter(|node| Some(*node) != preferred).collect();
+    backups.sort_by_key(|node| {
+        let name = names.get(*node).copied().unwrap_or_default();
+        (std::cmp::Reverse(stable_hash(&[&unit.name, name])), *node)
+    });
+    let lower = (1..=u8::MAX).map(|rank| PREFERRED.saturating_sub(STEP.saturating_mul(rank)).max(LOWEST));
+    let lower = lower.chain(std::iter::repeat(LOWEST));
+    preferred.map(|node| (node, PREFERRED)).into_iter().chain(backups.into_iter().zip(lower)).collect()
+}

@@ -1,0 +1,53 @@
+//! Where a virtual router ID must be unique: the LAN. The plan knows a LAN by the name of the interface.
+
+use std::collections::BTreeSet;
+
+/// The interfaces that a `VirtualIP` uses on its nodes.
+///
+/// Nodes that leave the choice to their agents may end up on any interface, so they overlap with everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InterfaceScope {
+    named: BTreeSet<String>,
+    any: bool,
+}
+
+impl InterfaceScope {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.any || other.any || !self.named.is_disjoint(&other.named)
+    }
+}
+
+impl<'a> FromIterator<Option<&'a str>> for InterfaceScope {
+    fn from_iter<I: IntoIterator<Item = Option<&'a str>>>(interfaces: I) -> Self {
+        let mut scope = Self::default();
+        for interface in interfaces {
+            match interface {
+                Some(name) => {
+                    scope.named.insert(name.to_owned());
+                }
+                None => scope.any = true,
+            }
+        }
+        scope
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_overlap_by_a_common_name_or_an_open_choice() {
+        let scope = |names: &[Option<&'static str>]| names.iter().copied().collect::<InterfaceScope>();
+        let cases = [
+            (scope(&[Some("eth0")]), scope(&[Some("eth0"), Some("eth1")]), true),
+            (scope(&[Some("eth0")]), scope(&[Some("eth1")]), false),
+            (scope(&[Some("eth0")]), scope(&[None]), true),
+            (scope(&[None]), scope(&[None]), true),
+        ];
+        for (one, other, overlap) in cases {
+            assert_eq!(one.overlaps(&other), overlap);
+            assert_eq!(other.overlaps(&one), overlap);
+        }
+    }
+}
