@@ -2,11 +2,11 @@
 
 /// A set of places in a list of at most 256 addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct AddressSet([u64; 4]);
+pub(crate) struct AddressSet([u64; 4]);
 
 impl AddressSet {
     /// Adds a place; returns whether it was missing.
-    pub fn insert(&mut self, index: usize) -> bool {
+    pub(crate) fn insert(&mut self, index: usize) -> bool {
         match self.0.get_mut(index / 64) {
             Some(word) => {
                 let missing = *word & (1 << (index % 64)) == 0;
@@ -18,7 +18,7 @@ impl AddressSet {
     }
 
     /// Takes a place out; returns whether it was there.
-    pub fn remove(&mut self, index: usize) -> bool {
+    pub(crate) fn remove(&mut self, index: usize) -> bool {
         let there = self.contains(index);
         if let Some(word) = self.0.get_mut(index / 64) {
             *word &= !(1 << (index % 64));
@@ -27,12 +27,12 @@ impl AddressSet {
     }
 
     /// Whether a place is in the set.
-    pub fn contains(self, index: usize) -> bool {
+    pub(crate) fn contains(self, index: usize) -> bool {
         self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
     /// Whether no place is in the set.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == [0; 4]
     }
 }

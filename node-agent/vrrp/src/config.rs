@@ -57,7 +57,7 @@ pub enum Preemption {
 /// How adverts reach the other routers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// To the group of RFC 9568 section 5.1: 224.0.0.18 or ff02::12.
+    /// To the group of RFC 9568 section 5.1: 224.0.0.18 or `ff02::12`.
     Multicast,
     /// To each of these addresses. An empty list sends nothing; it never falls back to multicast.
     Unicast(Vec<IpAddr>),

@@ -148,7 +148,8 @@ impl Group {
     }
 
     fn fire_member_timers(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
-        let due = |group: &mut Self, timer| group.part(index).and_then(|(_, member)| member.timers.take_due(timer, now));
+        let due =
+            |group: &mut Self, timer| group.part(index).and_then(|(_, member)| member.timers.take_due(timer, now));
         if let Some(deadline) = due(self, MemberTimer::Advert) {
             self.advertise_on_schedule(now, index, deadline, actions);
         }

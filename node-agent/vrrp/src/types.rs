@@ -29,7 +29,7 @@ pub enum Claim {
 pub enum Family {
     /// IPv4, group 224.0.0.18.
     Ipv4,
-    /// IPv6, group ff02::12.
+    /// IPv6, group `ff02::12`.
     Ipv6,
 }
 
@@ -184,7 +184,7 @@ impl AdvertInterval {
     /// An interval that VRRPv3 can carry.
     pub fn v3(interval: Duration) -> Result<Self, OutOfRange> {
         let centiseconds = interval.as_nanos() / 10_000_000;
-        let whole = interval.as_nanos() % 10_000_000 == 0 && (1..=4095).contains(&centiseconds);
+        let whole = interval.as_nanos().is_multiple_of(10_000_000) && (1..=4095).contains(&centiseconds);
         whole.then_some(Self(interval)).ok_or(OutOfRange::IntervalV3(interval))
     }
 

@@ -14,13 +14,7 @@ use crate::types::{Priority, Protocol};
 
 impl Group {
     /// A master advertises: follow it, or let the timer run because it is worse than we are.
-    pub(super) fn hear_master(
-        &mut self,
-        now: Instant,
-        index: MemberIndex,
-        master: Followed,
-        interval: Duration,
-    ) {
+    pub(super) fn hear_master(&mut self, now: Instant, index: MemberIndex, master: Followed, interval: Duration) {
         let Some(own) = self.priority(index) else { return };
         let worse = master.priority < own;
         if worse {

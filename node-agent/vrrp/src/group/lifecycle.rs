@@ -92,12 +92,11 @@ impl Group {
             return;
         }
         match (self.fault(), self.state) {
-            (Some(_), State::Fault) => {}
+            (Some(_), State::Fault) | (None, State::Backup | State::Master) => {}
             (Some(reason), _) => self.enter_fault(now, reason, actions),
             (None, State::Initialize) if self.is_pending() => {}
             (None, State::Initialize) => self.begin_electing(now, Reason::Started, actions),
             (None, State::Fault) => self.begin_electing(now, Reason::Recovered, actions),
-            (None, State::Backup | State::Master) => {}
         }
     }
 

@@ -15,8 +15,7 @@ impl Group {
     /// Whether this configuration can take the place of the present one without a new election: the same virtual
     /// routers in the same order, each with its VRID, family and protocol version.
     pub fn can_become(&self, config: &GroupConfig) -> bool {
-        let identity =
-            |member: &MemberConfig| (member.virtual_router_id, member.family, member.protocol.version());
+        let identity = |member: &MemberConfig| (member.virtual_router_id, member.family, member.protocol.version());
         let (now, then) = (self.config.members().iter().map(identity), config.members().iter().map(identity));
         now.eq(then)
     }

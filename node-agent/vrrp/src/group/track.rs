@@ -23,10 +23,8 @@ impl Group {
 
     pub(super) fn track(&mut self, now: Instant, tracker: usize, state: TrackState, actions: &mut Vec<Action>) {
         let before = self.contributions();
-        match self.tracked.get_mut(tracker) {
-            Some(tracked) => *tracked = state,
-            None => return,
-        }
+        let Some(known) = self.tracked.get_mut(tracker) else { return };
+        *known = state;
         self.priorities_changed(
             now,
             |group, index| {
