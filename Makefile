@@ -1,0 +1,115 @@
+# Entries for people and for CI. Recipes are short: what takes more than a line or two is a script in .ci/.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/holdfast
+BINARIES := $(or $(CARGO_TARGET_DIR),target)/debug
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+SIMULATE := cargo run --quiet -p holdfast-vrrp --features sim --bin simulate --
+FUZZ := node-agent/vrrp/fuzz/run.sh
+
+# A pipe or a wild-card in a recipe behaves the same everywhere, and a failure within a pipe counts.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+# Cargo uses all cores by itself, and the lab measures time: nothing runs beside it.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+.PHONY: help setup packages build demo test unit corpus search sim soak replay fuzz suite crds fmt clean \
+	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# === what everything else needs ===
+
+setup: packages $(CARGO_DENY) ## install what the machine lacks (as root); the other entries do so themselves
+
+packages:
+	@.ci/packages
+
+# Built for a quick start, not for speed: it runs for two seconds. The build folder outlives an interrupt, so that the next
+# attempt goes on from there.
+$(CARGO_DENY): | packages
+	@echo "Building cargo-deny $(CARGO_DENY_VERSION), once, into $(CACHE): this takes some minutes."
+	CARGO_TARGET_DIR=$(CACHE)/build CARGO_PROFILE_DEV_DEBUG=false CARGO_INCREMENTAL=0 \
+		cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)
+	rm -rf $(CACHE)/build
+
+build: packages ## build all binaries (development profile)
+	cargo build --bins
+
+# === the two commands ===
+
+demo: build ## watch three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts, ARGS for other options
+	$(BINARIES)/holdfast-demo $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
+
+test: packages ## everything that must pass before a change lands (as root); what CI runs
+	@.ci/steps test lint unit corpus search sim suite
+
+# === the steps of `make test`, the cheap ones first ===
+
+lint: ## formatting, clippy, docs, dependency rules, licences, generated files
+	@.ci/steps lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
+
+lint-format:
+	cargo fmt --all --check
+
+lint-shell: packages
+	git grep --untracked -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
+
+lint-house:
+	.ci/house-rules
+
+lint-clippy: packages
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+lint-docs: packages
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --all-features --no-deps
+
+lint-crds: packages
+	cargo run --quiet -p holdfast-crds --bin crdgen -- --check
+
+lint-deny: $(CARGO_DENY)
+	.ci/deny $(CARGO_DENY)
+
+unit: packages ## unit and property tests: no root, no network
+	cargo test --workspace --exclude holdfast-tests --all-features
+
+corpus: packages ## replay the inputs that fuzzing has found
+	$(FUZZ) replay
+
+search: packages ## exhaustive search of two and three routers, up to a bound
+	$(SIMULATE) search
+
+sim: SECONDS ?= 60
+sim: packages ## simulate random networks; SECONDS=60
+	$(SIMULATE) --seconds $(SECONDS)
+
+suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
+	cargo test -p holdfast-tests
+
+# === beyond `make test` ===
+
+soak: SECONDS ?= 3600
+soak: packages ## simulate for long; SECONDS=3600; a failure prints its seed
+	$(SIMULATE) --soak $(SECONDS)
+
+replay: packages ## run one seed again, step by step; SEED=n
+	$(SIMULATE) --seed $(or $(SEED),$(error name the seed: make replay SEED=n))
+
+fuzz: SECONDS ?= 60
+fuzz: TARGET ?= scenario
+fuzz: packages ## look for inputs that break a rule; TARGET=scenario SECONDS=60
+	$(FUZZ) $(TARGET) $(SECONDS)
+
+crds: packages ## write crds/yaml anew from the Rust types
+	cargo run --quiet -p holdfast-crds --bin crdgen
+
+fmt: ## format all Rust code
+	cargo fmt --all
+
+clean: ## remove what was built here; tools in the cache folder stay
+	cargo clean
