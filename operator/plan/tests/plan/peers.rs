@@ -1,0 +1,90 @@
+//! Peers: who takes part, and from which address.
+
+use holdfast_crds::{ExternalPeer, InterfaceStatus, NodeConfig, NodeConfigSpec, NodeConfigStatus, VirtualRouter};
+
+use crate::objects::{World, node, node_at, vip, vip_with};
+
+fn router<'a>(plan: &'a holdfast_plan::Plan, node: &str) -> &'a VirtualRouter {
+    &plan.node_configs[node].virtual_routers[0]
+}
+
+fn addresses(router: &VirtualRouter) -> Vec<Option<&str>> {
+    router.peers.iter().map(|peer| peer.address.as_deref()).collect()
+}
+
+fn reporting(node: &str, interfaces: &[(&str, &[&str])]) -> NodeConfig {
+    let interface = |(name, addresses): &(&str, &[&str])| InterfaceStatus {
+        name: (*name).to_owned(),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        up: true,
+    };
+    let interfaces = interfaces.iter().map(interface).collect();
+    let mut config = NodeConfig::new(node, NodeConfigSpec::default());
+    config.status = Some(NodeConfigStatus { interfaces, ..NodeConfigStatus::default() });
+    config
+}
+
+#[test]
+fn the_other_nodes_are_peers_with_their_priorities_and_internal_addresses() {
+    let nodes = vec![node_at("a", &["192.0.2.1"]), node_at("b", &["192.0.2.2"]), node_at("c", &["192.0.2.3"])];
+    let plan = World { virtual_ips: vec![vip("web", "192.0.2.10/24")], nodes, ..World::default() }.plan();
+    let router = router(&plan, "b");
+    assert_eq!(addresses(router), [Some("192.0.2.1"), Some("192.0.2.3")]);
+    assert!(router.peers_known);
+    assert!(router.peers.iter().all(|peer| peer.priority.is_some()));
+}
+
+#[test]
+fn one_unknown_address_makes_the_list_incomplete() {
+    let nodes = vec![node_at("a", &["192.0.2.1"]), node("b"), node_at("c", &["192.0.2.3"])];
+    let plan = World { virtual_ips: vec![vip("web", "192.0.2.10")], nodes, ..World::default() }.plan();
+    assert!(!router(&plan, "a").peers_known);
+}
+
+#[test]
+fn an_internal_address_outside_the_lan_of_the_vip_is_no_source_of_adverts() {
+    // Adverts come from the VIP's interface; taking this address would shut the real peer out.
+    let nodes = vec![node_at("a", &["10.0.0.1"]), node_at("b", &["10.0.0.2"])];
+    let plan = World { virtual_ips: vec![vip("web", "192.0.2.10/24")], nodes, ..World::default() }.plan();
+    assert_eq!(addresses(router(&plan, "a")), [None]);
+    assert!(!router(&plan, "a").peers_known);
+}
+
+#[test]
+fn what_an_agent_reports_wins_over_the_node_object() {
+    let world = World {
+        virtual_ips: vec![vip_with("web", "192.0.2.10/24", |spec| spec.interface = Some("eth1".into()))],
+        nodes: vec![node_at("a", &["10.0.0.1"]), node_at("b", &["10.0.0.2"])],
+        earlier: vec![reporting("b", &[("eth0", &["10.0.0.2/24"]), ("eth1", &["192.0.2.2/24", "fe80::2/64"])])],
+        ..World::default()
+    };
+    assert_eq!(addresses(router(&world.plan(), "a")), [Some("192.0.2.2")]);
+}
+
+#[test]
+fn ipv6_multicast_comes_from_the_link_local_address_that_only_the_agent_knows() {
+    let mut world = World {
+        virtual_ips: vec![vip("web", "2001:db8::10/64")],
+        nodes: vec![node_at("a", &["2001:db8::1"]), node_at("b", &["2001:db8::2"])],
+        ..World::default()
+    };
+    assert_eq!(addresses(router(&world.plan(), "a")), [None]);
+    world.earlier = vec![reporting("b", &[("eth0", &["2001:db8::2/64", "fe80::2/64"])])];
+    assert_eq!(addresses(router(&world.plan(), "a")), [Some("fe80::2")]);
+}
+
+#[test]
+fn external_peers_of_the_family_join_the_list() {
+    let external = |address: &str| ExternalPeer { address: address.into(), name: None, priority: Some(150) };
+    let web =
+        vip_with("web", "192.0.2.10", |spec| spec.external_peers = vec![external("192.0.2.254"), external("fe80::1")]);
+    let nodes = vec![node_at("a", &["192.0.2.1"]), node_at("b", &["192.0.2.2"])];
+    let plan = World { virtual_ips: vec![web], nodes, ..World::default() }.plan();
+    assert_eq!(addresses(router(&plan, "a")), [Some("192.0.2.2"), Some("192.0.2.254")]);
+}
+
+#[test]
+fn a_node_alone_knows_nobody_and_obeys_anybody() {
+    let plan = World { virtual_ips: vec![vip("web", "192.0.2.10")], nodes: vec![node("a")], ..World::default() }.plan();
+    assert!(!router(&plan, "a").peers_known);
+}
