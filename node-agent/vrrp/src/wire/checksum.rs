@@ -89,3 +89,35 @@ impl Checksum {
         u16::try_from(sum).unwrap_or(u16::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_1071_section_3_has_its_sum() {
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+
+        assert_eq!(Checksum::default().with(&bytes).value(), !0xddf2);
+    }
+
+    #[test]
+    fn an_odd_last_byte_is_the_upper_half_of_a_word() {
+        assert_eq!(Checksum::default().with(&[1]), Checksum::default().with(&[1, 0]));
+    }
+
+    #[test]
+    fn carries_come_round_more_than_once() {
+        // 0xffff + 0xffff = 0x1fffe, which folds to 0xffff.
+        assert!(Checksum::default().with(&[0xff; 4]).is_valid());
+        assert!(Checksum::default().with(&vec![0xff; 65534]).is_valid());
+    }
+
+    #[test]
+    fn a_pseudo_header_of_two_families_does_not_exist() {
+        let (ipv4, ipv6) = (IpAddr::from([10, 77, 0, 1]), IpAddr::from([0u16; 8]));
+
+        assert_eq!(Checksum::pseudo_header(ipv4, ipv6, 112, 8), None);
+        assert_eq!(Checksum::pseudo_header(ipv6, ipv4, 112, 8), None);
+    }
+}

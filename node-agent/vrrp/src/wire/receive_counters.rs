@@ -9,12 +9,12 @@ pub enum ReceiveCheck {
     Family,
     /// The hop limit proves that the sender is near enough.
     HopLimit,
-    /// The message is as long as it says, or longer.
-    Truncated,
     /// The version is the configured one.
     Version,
     /// The message is an advertisement.
     Type,
+    /// The message is as long as it says, or longer.
+    Truncated,
     /// Nothing follows the message.
     TrailingBytes,
     /// The message is intact.
@@ -44,9 +44,9 @@ impl ReceiveCheck {
     pub const ALL: [Self; 13] = [
         Self::Family,
         Self::HopLimit,
-        Self::Truncated,
         Self::Version,
         Self::Type,
+        Self::Truncated,
         Self::TrailingBytes,
         Self::Checksum,
         Self::VirtualRouterId,
@@ -62,9 +62,9 @@ impl ReceiveCheck {
         match self {
             Self::Family => "family",
             Self::HopLimit => "hop_limit",
-            Self::Truncated => "truncated",
             Self::Version => "version",
             Self::Type => "type",
+            Self::Truncated => "truncated",
             Self::TrailingBytes => "trailing_bytes",
             Self::Checksum => "checksum",
             Self::VirtualRouterId => "virtual_router_id",

@@ -21,14 +21,6 @@ pub enum ReceiveError {
         /// The least that is accepted.
         minimum: u8,
     },
-    /// The message is shorter than its header or its address count says.
-    #[error("the message has {available} bytes, {needed} are needed")]
-    Truncated {
-        /// Bytes that must be there.
-        needed: usize,
-        /// Bytes that are there.
-        available: usize,
-    },
     /// RFC 9568 section 5.2.1: the routers of a LAN have to agree on a version.
     #[error("version {found}, but {expected} is configured")]
     Version {
@@ -40,6 +32,14 @@ pub enum ReceiveError {
     /// RFC 9568 section 5.2.2: the only type is 1.
     #[error("message type {0} is not an advertisement")]
     Type(u8),
+    /// The message is shorter than its header or its address count says.
+    #[error("the message has {available} bytes, {needed} are needed")]
+    Truncated {
+        /// Bytes that must be there.
+        needed: usize,
+        /// Bytes that are there.
+        available: usize,
+    },
     /// The message is longer than its address count says.
     #[error("{0} bytes follow the message")]
     TrailingBytes(usize),
@@ -109,9 +109,9 @@ impl ReceiveError {
         match self {
             Self::Family => ReceiveCheck::Family,
             Self::HopLimit { .. } => ReceiveCheck::HopLimit,
-            Self::Truncated { .. } => ReceiveCheck::Truncated,
             Self::Version { .. } => ReceiveCheck::Version,
             Self::Type(_) => ReceiveCheck::Type,
+            Self::Truncated { .. } => ReceiveCheck::Truncated,
             Self::TrailingBytes(_) => ReceiveCheck::TrailingBytes,
             Self::Checksum => ReceiveCheck::Checksum,
             Self::VirtualRouterId => ReceiveCheck::VirtualRouterId,

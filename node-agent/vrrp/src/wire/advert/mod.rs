@@ -51,7 +51,8 @@ pub struct Advert<'a> {
 // === impl Advert ===
 
 impl<'a> Advert<'a> {
-    /// Makes every receive check, in the order of [`ReceiveCheck::ALL`](super::ReceiveCheck::ALL).
+    /// Makes every receive check, in the order of [`ReceiveCheck::ALL`](super::ReceiveCheck::ALL). The one exception: a
+    /// message without a whole header is truncated, whatever its version.
     ///
     /// The VRID is read but compared with nothing: the datagram was brought here by [`Advert::peek`].
     pub fn parse(datagram: &Datagram<'a>, policy: &ReceivePolicy) -> Result<Self, ReceiveError> {
