@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -141,8 +142,33 @@ pub(crate) fn list_schema(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "minLength": 2,
             "maxLength": MAX_LENGTH,
+            "x-kubernetes-validations": [address_form(), address_is_unicast()],
         },
+        "x-kubernetes-validations": [addresses_differ()],
     })
+}
+
+fn address_form() -> Rule {
+    Rule::new("isIP(self) || isCIDR(self)").message(
+        "must be an IP address with or without a prefix length, such as 192.0.2.10, 192.0.2.10/24 or 2001:db8::10/64",
+    )
+}
+
+fn address_is_unicast() -> Rule {
+    Rule::new(
+        "isIP(self) ? (ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast()) : \
+         !isCIDR(self) || (cidr(self).prefixLength() > 0 && \
+         (cidr(self).ip().isGlobalUnicast() || cidr(self).ip().isLinkLocalUnicast()))",
+    )
+    .message("must be a unicast address of the node network, with a prefix length above 0")
+}
+
+/// One address may not be given twice, not even with another prefix length or spelling.
+fn addresses_differ() -> Rule {
+    let address = |item: &str| format!("(isIP({item}) ? ip({item}) : cidr({item}).ip())");
+    let (a, b) = (address("a"), address("b"));
+    Rule::new(format!("!self.all(a, isIP(a) || isCIDR(a)) || self.all(a, self.exists_one(b, {a} == {b}))"))
+        .message("each address may be given only once, whatever its prefix length")
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The pattern that the API server checks.
-const PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
-/// The longest text that [`PATTERN`] accepts; it also bounds the cost of CEL rules.
+use crate::rules;
+
+/// The longest text of a duration; it also bounds the cost of CEL rules.
 const MAX_LENGTH: usize = 28;
 const MAX_COMPONENTS: usize = 4;
 const MAX_DIGITS: usize = 5;
@@ -146,7 +146,7 @@ impl JsonSchema for DurationString {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH })
+        json_schema!({ "type": "string", "maxLength": MAX_LENGTH, "x-kubernetes-validations": [rules::duration_form()] })
     }
 }
 

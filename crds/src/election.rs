@@ -5,10 +5,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::DurationString;
+use crate::rules;
 
 /// Whether a node with a higher priority takes the VIP from a living master.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new(format!(
+        "self.mode == 'Preempt' || {} || duration(self.delay) == duration('0s')",
+        rules::malformed_duration("self.delay"),
+    ))
+    .message("a delay has no meaning with mode Never: remove delay, or write mode: Preempt")
+    .field_path(".delay")
+)]
 pub struct Preemption {
     /// `Preempt` (default): the node with the highest priority takes the VIP. `Never`: whoever is master stays master
     /// until it fails.
@@ -17,6 +26,7 @@ pub struct Preemption {
     /// How long a better node waits before it preempts, so that it can warm up: 0s (default) to 1h. Only with mode
     /// `Preempt`. Example: `2m`.
     #[serde(default)]
+    #[x_kube(validation = rules::duration_within("0s", "1h"))]
     pub delay: DurationString,
 }
 
@@ -41,10 +51,12 @@ pub struct Announcements {
     /// The time from the first burst, sent at once, to the second, for switches that were still learning: 0s (only one
     /// burst) to 5m, default 5s.
     #[serde(default = "Announcements::default_delay")]
+    #[x_kube(validation = rules::duration_within("0s", "5m"))]
     pub delay: DurationString,
     /// How often a master repeats one announcement of each address, for caches that forget: 1s to 24h, default 1m;
     /// `0s` turns it off.
     #[serde(default = "Announcements::default_refresh")]
+    #[x_kube(validation = rules::duration_within_or_zero("1s", "24h"))]
     pub refresh: DurationString,
 }
 

@@ -10,6 +10,11 @@ use crate::probe::{
     CommandProbe, DnsProbe, FileProbe, GrpcProbe, HttpProbe, IcmpProbe, KubernetesProbe, Probe, ProcessProbe,
     SmtpProbe, TcpProbe, UdpProbe,
 };
+use crate::rules;
+
+/// The fields of a spec of which exactly one is given.
+const PROBE_FIELDS: [&str; 11] =
+    ["tcp", "http", "process", "file", "command", "grpc", "dns", "udp", "icmp", "smtp", "kubernetes"];
 
 /// A probe that every node runs for the VIPs that refer to it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -23,9 +28,15 @@ use crate::probe::{
     category = "holdfast",
     status = "HealthCheckStatus",
     derive = "PartialEq",
+    doc = "A probe that nodes run, and that decides whether a node may hold a VIP.",
+    printcolumn(name = "TYPE", type_ = "string", json_path = ".status.summary.type"),
+    printcolumn(name = "PASSING", type_ = "string", json_path = ".status.summary.passing"),
+    printcolumn(name = "INTERVAL", type_ = "string", json_path = ".spec.interval"),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
     cel
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = rules::exactly_one_of(&PROBE_FIELDS))]
 pub struct HealthCheckSpec {
     /// Passes when a TCP connection is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,10 +74,12 @@ pub struct HealthCheckSpec {
 
     /// The time from the start of one probe to the start of the next: 100ms to 1h, default 1s.
     #[serde(default = "HealthCheckSpec::default_interval")]
+    #[x_kube(validation = rules::duration_within("100ms", "1h"))]
     pub interval: DurationString,
     /// How long one probe may take before it counts as failed: 10ms to 1h, default 1s. While a probe runs no other is
     /// started, so a timeout above the interval delays the next probe.
     #[serde(default = "HealthCheckSpec::default_timeout")]
+    #[x_kube(validation = rules::duration_within("10ms", "1h"))]
     pub timeout: DurationString,
     /// How many probes in a row must succeed until a failing check passes: 1 to 100, default 2. The very first result
     /// counts at once.
@@ -109,10 +122,11 @@ pub enum InitialState {
 pub struct Recovery {
     /// The program and its arguments, as in `command.command`.
     #[schemars(length(min = 1, max = 64), inner(length(max = 1024)))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = rules::program())]
     pub command: Vec<String>,
     /// How long the command may run: 10ms to 1h, default 10s.
     #[serde(default = "Recovery::default_timeout")]
+    #[x_kube(validation = rules::duration_within("10ms", "1h"))]
     pub timeout: DurationString,
     /// How often it is tried, each time followed by a probe: 1 to 10, default 1.
     #[serde(default = "Recovery::default_attempts")]

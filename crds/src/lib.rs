@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod condition;
+pub mod definition;
 pub mod duration;
 pub mod election;
 pub mod health_check;
@@ -15,6 +16,8 @@ pub mod labels;
 pub mod node_config;
 pub mod probe;
 pub mod protocol;
+mod rules;
+pub mod status_codes;
 pub mod tracking;
 pub mod virtual_ip;
 pub mod virtual_ip_group;
@@ -30,6 +33,7 @@ pub use node_config::{
 };
 pub use probe::Probe;
 pub use protocol::{Family, Fencing, Ipv4Checksum, ProtocolVersion, RouterState, Transport};
+pub use status_codes::{ParseStatusCodesError, StatusCodes};
 pub use tracking::{HealthCheckReference, TrackedHealthCheck, TrackedInterface};
 pub use virtual_ip::{
     Authentication, DEFAULT_PRIORITY, ExternalPeer, Labels, NodeInterface, NodePriority, Placement, VirtualIP,

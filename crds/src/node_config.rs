@@ -26,7 +26,12 @@ use crate::tracking::{TrackedHealthCheck, TrackedInterface};
     category = "holdfast",
     status = "NodeConfigStatus",
     derive = "PartialEq",
-    cel
+    doc = "What one node must run, and what its agent reports.",
+    printcolumn(name = "MASTER", type_ = "integer", json_path = ".status.summary.master"),
+    printcolumn(name = "BACKUP", type_ = "integer", json_path = ".status.summary.backup"),
+    printcolumn(name = "FAULT", type_ = "integer", json_path = ".status.summary.fault"),
+    printcolumn(name = "VERSION", type_ = "string", json_path = ".status.agentVersion"),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NodeConfigSpec {
@@ -99,7 +104,7 @@ pub struct VirtualRouter {
     /// How a new master announces the addresses.
     #[serde(default)]
     pub announcements: Announcements,
-    /// What the kernel does when the agent dies.
+    /// What the kernel does when the agent dies or freezes.
     #[serde(default)]
     pub fencing: Fencing,
 }

@@ -3,6 +3,8 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
+
 /// Lets a HealthCheck decide about a VIP.
 ///
 /// Weight 0: while the check fails, the node is in FAULT and cannot hold the VIP. A positive weight is added to the
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct HealthCheckReference {
     /// The name of the HealthCheck.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::object_name())]
     pub name: String,
     /// Overrides the weight of the HealthCheck: -253 to 253.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +31,7 @@ pub struct HealthCheckReference {
 pub struct TrackedHealthCheck {
     /// The name of the HealthCheck.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = rules::object_name())]
     pub name: String,
     /// What the check adds or subtracts: -253 to 253; 0 makes its failure a FAULT.
     #[schemars(range(min = -253, max = 253))]
@@ -45,6 +49,7 @@ pub struct TrackedHealthCheck {
 pub struct TrackedInterface {
     /// The name of the interface on the node, such as `eth1`; at most 15 characters.
     #[schemars(length(min = 1, max = 15))]
+    #[x_kube(validation = rules::interface_name())]
     pub name: String,
     /// What the interface adds or subtracts: -253 to 253. Default 0: a lost interface is a FAULT.
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::duration::DurationString;
 use crate::election::{Announcements, Preemption};
 use crate::labels::LabelSelector;
 use crate::protocol::{Family, Fencing, Ipv4Checksum, ProtocolVersion, RouterState, Transport};
+use crate::rules;
 use crate::tracking::{HealthCheckReference, TrackedInterface};
 
 /// The priority of a node that nothing else is said about (RFC 9568, section 5.2.4).
@@ -27,9 +28,54 @@ pub const DEFAULT_PRIORITY: u8 = 100;
     category = "holdfast",
     status = "VirtualIPStatus",
     derive = "PartialEq",
+    doc = "Addresses that exactly one node holds at any time, elected by VRRP.",
+    printcolumn(name = "ADDRESSES", type_ = "string", json_path = ".status.summary.addresses"),
+    printcolumn(name = "MASTER", type_ = "string", json_path = ".status.master"),
+    printcolumn(name = "READY", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "BACKUPS", type_ = "string", json_path = ".status.summary.backups"),
+    printcolumn(name = "SINCE", type_ = "date", json_path = ".status.masterSince"),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "VRID", type_ = "integer", json_path = ".status.virtualRouterID", priority = "1"),
+    printcolumn(name = "INTERFACE", type_ = "string", json_path = ".status.summary.interface", priority = "1"),
+    printcolumn(name = "PRIORITY", type_ = "integer", json_path = ".status.summary.priority", priority = "1"),
+    printcolumn(name = "TRANSITIONS", type_ = "integer", json_path = ".status.transitions", priority = "1"),
+    printcolumn(name = "REASON", type_ = "string", json_path = ".status.summary.reason", priority = "1"),
     cel
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("self.protocolVersion != 2 || self.addresses.all(address, !address.contains(':'))")
+        .message("protocolVersion 2 carries IPv4 only: remove the IPv6 addresses, or write protocolVersion: 3")
+        .field_path(".addresses"),
+    validation = Rule::new(interval_rule(
+        3,
+        "duration(self.advertisementInterval) >= duration('10ms') && \
+         duration(self.advertisementInterval) <= duration('40s950ms') && \
+         duration(self.advertisementInterval).getMilliseconds() % 10 == 0",
+    ))
+    .message("protocolVersion 3 carries 10ms to 40s950ms in steps of 10ms, such as 200ms")
+    .field_path(".advertisementInterval"),
+    validation = Rule::new(interval_rule(
+        2,
+        "duration(self.advertisementInterval) >= duration('1s') && \
+         duration(self.advertisementInterval) <= duration('255s') && \
+         duration(self.advertisementInterval).getMilliseconds() % 1000 == 0",
+    ))
+    .message("protocolVersion 2 carries whole seconds from 1s to 255s: write such a value, or protocolVersion: 3")
+    .field_path(".advertisementInterval"),
+    validation = Rule::new("!has(self.authentication) || self.protocolVersion == 2")
+        .message("only protocolVersion 2 has passwords: remove authentication, or write protocolVersion: 2")
+        .field_path(".authentication"),
+    validation = Rule::new("self.ipv4Checksum == 'PseudoHeader' || self.protocolVersion == 3")
+        .message("only protocolVersion 3 has two forms: remove ipv4Checksum, or write protocolVersion: 3")
+        .field_path(".ipv4Checksum"),
+    validation = Rule::new(
+        "!has(self.placement) || self.placement != 'Spread' || \
+         (!has(self.priority) && (!has(self.nodePriorities) || size(self.nodePriorities) == 0))"
+    )
+    .message("Spread chooses the priorities itself: remove priority and nodePriorities, or write placement: Priority")
+    .field_path(".placement")
+)]
 pub struct VirtualIPSpec {
     /// The addresses to hold: 1 to 64, IPv4, IPv6 or both, each with or without a prefix length. All of them are always
     /// on the same node. Without a prefix length, an address is programmed as a host address (/32, /128).
@@ -42,6 +88,7 @@ pub struct VirtualIPSpec {
     /// Default: the interface whose subnet holds the first address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
+    #[x_kube(validation = rules::interface_name())]
     pub interface: Option<String>,
 
     /// Nodes whose interface is called differently: the first entry that matches a node wins over `interface`.
@@ -128,11 +175,14 @@ pub struct VirtualIPSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub track_interfaces: Vec<TrackedInterface>,
 
-    /// How a new master announces the addresses.
+    /// How a new master announces the addresses: by gratuitous ARP and unsolicited neighbour advertisements.
     #[serde(default)]
     pub announcements: Announcements,
 
-    /// What the kernel does when the agent dies or freezes: `Overlap` (default), `Strict` or `None`.
+    /// What happens when the agent that holds the addresses dies or freezes while its node lives on. `Overlap` (default):
+    /// the kernel drops them once a successor may have them; nothing is lost, two nodes hold them for about one interval.
+    /// `Strict`: the kernel drops them before a successor can take them; never two holders, but a short gap. `None`: only
+    /// the kernel lifetime of the addresses bounds how long they stay.
     #[serde(default)]
     pub fencing: Fencing,
 }
@@ -140,6 +190,7 @@ pub struct VirtualIPSpec {
 /// The interface of one node, or of nodes with a label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = rules::exactly_one_of(&["nodeName", "nodeSelector"]))]
 pub struct NodeInterface {
     /// The name of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,12 +201,14 @@ pub struct NodeInterface {
     pub node_selector: Option<LabelSelector>,
     /// The interface on these nodes; at most 15 characters.
     #[schemars(length(min = 1, max = 15))]
+    #[x_kube(validation = rules::interface_name())]
     pub interface: String,
 }
 
 /// The priority of one node, or of nodes with a label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = rules::exactly_one_of(&["nodeName", "nodeSelector"]))]
 pub struct NodePriority {
     /// The name of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +237,10 @@ pub enum Placement {
 pub struct ExternalPeer {
     /// The address it sends its advertisements from, without a prefix length. For IPv6 its link-local address.
     #[schemars(length(min = 2, max = 39))]
+    #[x_kube(
+        validation = Rule::new("isIP(self) && (ip(self).isGlobalUnicast() || ip(self).isLinkLocalUnicast())")
+            .message("must be a unicast IP address without a prefix length, such as 192.0.2.2 or fe80::2")
+    )]
     pub address: String,
     /// A name for people, such as `router-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +259,10 @@ pub struct Authentication {
     /// The key of the password in the one Secret that is mounted into the agents (standalone: a file name in the
     /// folder given by `--auth-dir`). The password has at most 8 bytes.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')")
+            .message("must be the key of a Secret: letters, digits, -, _ and ., not beginning with ..")
+    )]
     pub password_key: String,
 }
 
@@ -266,9 +327,6 @@ pub struct VirtualIPSummary {
     /// All addresses, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<String>,
-    /// The status of the condition Ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready: Option<String>,
     /// Backups that could take over now, of the backups there should be, such as `1/2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backups: Option<String>,
@@ -281,6 +339,14 @@ pub struct VirtualIPSummary {
     /// The reason of the condition that tells most: what is wrong, or why the master is master.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// CEL: with this version of VRRP, an interval that is given and well formed holds `allowed`.
+fn interval_rule(protocol_version: u8, allowed: &str) -> String {
+    let malformed = rules::malformed_duration("self.advertisementInterval");
+    format!(
+        "!has(self.advertisementInterval) || {malformed} || self.protocolVersion != {protocol_version} || ({allowed})"
+    )
 }
 
 impl VirtualIPSpec {

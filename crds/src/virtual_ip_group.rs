@@ -2,8 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
 use crate::tracking::{HealthCheckReference, TrackedInterface};
 
 /// VirtualIPs that always are on the same node, like a sync group of keepalived: the inside and the outside address of a
@@ -19,12 +21,17 @@ use crate::tracking::{HealthCheckReference, TrackedInterface};
     category = "holdfast",
     status = "VirtualIPGroupStatus",
     derive = "PartialEq",
+    doc = "VirtualIPs that always are on the same node.",
+    printcolumn(name = "MEMBERS", type_ = "string", json_path = ".status.summary.members"),
+    printcolumn(name = "MASTER", type_ = "string", json_path = ".status.master"),
+    printcolumn(name = "READY", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "AGE", type_ = "date", json_path = ".metadata.creationTimestamp"),
     cel
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VirtualIPGroupSpec {
     /// The names of the VirtualIPs: 2 to 64. A VirtualIP is in at most one group.
-    #[schemars(length(min = 2, max = 64), inner(length(min = 1, max = 253)))]
+    #[schemars(schema_with = "member_list")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub members: Vec<String>,
 
@@ -67,7 +74,19 @@ pub struct VirtualIPGroupSummary {
     /// The members, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<String>,
-    /// The status of the condition Ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready: Option<String>,
+}
+
+/// The schema of `members`: rules stand on the item, so that an error names the item.
+fn member_list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 64,
+        "items": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 253,
+            "x-kubernetes-validations": [rules::object_name()],
+        },
+    })
 }
