@@ -10,6 +10,8 @@ mod address_set;
 mod config;
 mod counters;
 mod event;
+#[cfg(feature = "sim")]
+pub mod fuzz;
 pub mod group;
 mod member;
 mod time;
