@@ -1,1 +1,9 @@
+//! Holdfast's integration tests and what they stand on.
+//!
+//! [`lab`] builds networks out of Linux namespaces, breaks them, and measures what a client notices. It knows the real
+//! programs (`holdfast-agent`, keepalived, nginx) only as processes: nothing here may use the agent's own modules, so a
+//! mistake in them cannot hide itself in its test.
+#![forbid(unsafe_code)]
 
+pub mod demo;
+pub mod lab;

@@ -1,0 +1,59 @@
+//! The process around the demo. Namespaces, processes and folders outlive a process that is interrupted or killed in the
+//! middle of a step, so the story is told by a child, and its parent does nothing but wait and clean up.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitCode};
+use std::thread;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+
+use crate::lab::sweep;
+
+/// Tells the child that it is one.
+const INNER: &str = "HOLDFAST_DEMO_INNER";
+
+/// Whether this process is the child that tells the story.
+pub fn is_inner() -> bool {
+    std::env::var_os(INNER).is_some()
+}
+
+/// Undoes what the child inherited: programs that it starts must hear the signals that only the parent waits for.
+pub fn listen_to_signals_again() -> Result<()> {
+    awaited_signals().thread_unblock().context("cannot unblock signals")
+}
+
+fn awaited_signals() -> SigSet {
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect()
+}
+
+/// Runs this program again as a child with the same arguments, and removes everything that it leaves behind: also after
+/// an interrupt (the exit code is 130 then), also if it is killed.
+pub fn run() -> Result<ExitCode> {
+    let folder = tempfile::Builder::new().prefix("hf-demo-").tempdir().context("cannot make a temporary folder")?;
+    let signals = awaited_signals();
+    signals.thread_block().context("cannot block signals")?;
+    let mut command = Command::new(std::env::current_exe().context("cannot tell where this program lies")?);
+    command.args(std::env::args_os().skip(1)).env(INNER, "1").env("TMPDIR", folder.path());
+    // A group of its own: Ctrl-C reaches the parent, which then ends the child.
+    let mut child = command.process_group(0).spawn().context("cannot start the demo")?;
+    let pid = Pid::from_raw(i32::try_from(child.id()).context("a process id too large")?);
+    thread::spawn(move || {
+        if let Ok(signal) = signals.wait() {
+            println!("\n{signal}: cleaning up");
+            // If it has ended by itself meanwhile, there is nothing to end.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    });
+    let code = wait(&mut child)?;
+    sweep::sweep().context("cannot remove what the demo left behind")?;
+    folder.close().context("cannot remove the temporary folder")?;
+    Ok(code)
+}
+
+fn wait(child: &mut Child) -> Result<ExitCode> {
+    let status = child.wait().context("cannot wait for the demo")?;
+    let code = status.code().or_else(|| status.signal().map(|_| 130)).unwrap_or(1);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}

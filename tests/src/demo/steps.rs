@@ -1,0 +1,172 @@
+//! The story, one function a step. While it is told, a client probes the address every millisecond.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::cluster::{Cluster, PATIENCE};
+use super::manifests::Manifests;
+use super::outcome::{Outcome, Outcomes, time};
+use crate::lab::addresses::{AddressWatch, Change};
+use crate::lab::{Holders, ProbeReport, Prober};
+
+/// What a busy machine may add to every time: scheduling, and the distance between two probes.
+const NOISE: Duration = Duration::from_millis(30);
+
+/// How long a move is watched after its end.
+const AFTERMATH: Duration = Duration::from_millis(700);
+
+/// The kernel's lifetime of an address whose agent does not renew it, and the kernel's own imprecision: it looks at IPv4
+/// lifetimes about once a second.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// The priority of the node that takes over from the first one.
+const SUCCESSOR: u8 = Manifests::PRIORITIES[1];
+
+const PREFERRED: usize = 0;
+const SECOND: usize = 1;
+
+type Step = fn(&mut Cluster, &Manifests, &mut Outcomes) -> Result<()>;
+
+/// All steps in their order. A step that misses its promise does not stop the story; one that cannot go on does.
+pub(super) fn play(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let steps: [(&str, Step); 6] = [
+        ("Three nodes start and elect a master", elect),
+        ("The master's agent is stopped (SIGTERM)", stop),
+        ("It comes back and preempts", preempt),
+        ("nginx of the master is killed", fail_check),
+        ("The master's node crashes", crash),
+        ("The master's agent alone is killed (SIGKILL)", kill_agent),
+    ];
+    for (number, (title, step)) in steps.into_iter().enumerate() {
+        println!("\n{}. {title}", number + 1);
+        step(cluster, manifests, outcomes).with_context(|| format!("step {}: {title}", number + 1))?;
+        if !outcomes.last_met() {
+            cluster.nodes.iter().for_each(super::cluster::Node::print_log);
+        }
+    }
+    Ok(())
+}
+
+fn elect(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    for node in &mut cluster.nodes {
+        node.start_nginx()?;
+    }
+    let started = Instant::now();
+    for node in &mut cluster.nodes {
+        node.start_agent()?;
+    }
+    for (node, state) in cluster.nodes.iter().zip(["MASTER", "BACKUP", "BACKUP"]) {
+        node.wait_for_state(state)?;
+    }
+    let took = started.elapsed();
+    for node in &cluster.nodes {
+        node.print_status()?;
+    }
+    println!();
+    // Starting programs and the first result of the check come on top of the protocol's own time.
+    let bound = manifests.bounds.master_down(Manifests::PRIORITIES[PREFERRED]) + Duration::from_secs(2);
+    outcomes.add(Outcome {
+        step: "start: node-1 is elected",
+        expected: format!("within {}", time(bound)),
+        measured: format!("after {}", time(took)),
+        met: took <= bound,
+    });
+    Ok(())
+}
+
+fn stop(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let prober = probe(cluster, PREFERRED)?;
+    let told = cluster.nodes[PREFERRED].stop_agent()?;
+    let report = finish(prober, cluster, SECOND, told)?;
+    outcomes.add(nothing_lost("planned stop (SIGTERM)", &report));
+    Ok(())
+}
+
+fn preempt(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let prober = probe(cluster, SECOND)?;
+    let started = cluster.nodes[PREFERRED].start_agent()?;
+    let report = finish(prober, cluster, PREFERRED, started)?;
+    outcomes.add(nothing_lost("return of the better node", &report));
+    Ok(())
+}
+
+fn fail_check(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let prober = probe(cluster, PREFERRED)?;
+    let killed = cluster.nodes[PREFERRED].kill_nginx()?;
+    let report = finish(prober, cluster, SECOND, killed)?;
+    let moved = report.switched(killed, &cluster.nodes[SECOND].host).context("the address did not move")?;
+    let bound = manifests.bounds.skew(SUCCESSOR) + Duration::from_millis(50) + NOISE;
+    outcomes.add(Outcome {
+        step: "nginx killed: address moves",
+        expected: format!("within {}, 0 lost", time(bound)),
+        measured: format!("after {}, {} lost", time(moved), report.lost()),
+        met: moved <= bound && report.lost() == 0,
+    });
+    cluster.nodes[PREFERRED].start_nginx()?;
+    cluster.nodes[PREFERRED].wait_for_state("MASTER")
+}
+
+fn crash(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let prober = probe(cluster, PREFERRED)?;
+    let crashed = Instant::now();
+    cluster.lan.unplug(&cluster.nodes[PREFERRED].host)?;
+    cluster.nodes[PREFERRED].kill_agent()?;
+    let report = finish(prober, cluster, SECOND, crashed)?;
+    let (soonest, latest) = (manifests.bounds.soonest_failover(SUCCESSOR), manifests.bounds.master_down(SUCCESSOR));
+    let gap = report.longest_gap();
+    outcomes.add(Outcome {
+        step: "node crash: gap",
+        expected: format!("{} to {}", time(soonest), time(latest)),
+        measured: time(gap),
+        met: gap <= latest + NOISE,
+    });
+    cluster.lan.plug(&cluster.nodes[PREFERRED].host)?;
+    cluster.nodes[PREFERRED].start_agent()?;
+    cluster.nodes[PREFERRED].wait_for_state("MASTER")
+}
+
+fn kill_agent(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
+    let addresses = AddressWatch::start(&cluster.nodes[PREFERRED].host)?;
+    let holders = Holders::watch(&cluster.observer, Manifests::ADDRESS)?;
+    let killed = cluster.nodes[PREFERRED].kill_agent()?;
+    let gone = addresses.wait_for(Manifests::ADDRESS, Change::Removed, killed, PATIENCE)?;
+    cluster.nodes[SECOND].wait_for_state("MASTER")?;
+    thread::sleep(AFTERMATH);
+    let (kept, two) = (gone.at.duration_since(killed), holders.stop()?.longest_with_two());
+    outcomes.add(Outcome {
+        step: "agent killed: address leaves the old node",
+        expected: format!("within its lease, {}", time(LEASE)),
+        measured: format!("after {}", time(kept)),
+        met: kept <= LEASE,
+    });
+    outcomes.add(Outcome {
+        step: "agent killed: two nodes answer",
+        expected: format!("at most {}", time(LEASE)),
+        measured: time(two),
+        met: two <= LEASE,
+    });
+    Ok(())
+}
+
+fn probe(cluster: &Cluster, master: usize) -> Result<Prober> {
+    Prober::start_at(&cluster.client, Manifests::ADDRESS, &cluster.nodes[master].host, PATIENCE)
+}
+
+/// Waits until the new master answers, and some time more, and reports.
+fn finish(prober: Prober, cluster: &Cluster, master: usize, since: Instant) -> Result<ProbeReport> {
+    prober.wait_for_answer_of(&cluster.nodes[master].host, since, PATIENCE)?;
+    cluster.nodes[master].wait_for_state("MASTER")?;
+    thread::sleep(AFTERMATH);
+    prober.stop()
+}
+
+fn nothing_lost(step: &'static str, report: &ProbeReport) -> Outcome {
+    Outcome {
+        step,
+        expected: "0 probes lost".to_owned(),
+        measured: format!("{} of {} lost", report.lost(), report.sent()),
+        met: report.lost() == 0,
+    }
+}
