@@ -1,0 +1,144 @@
+//! The `process` probe: passes while enough processes of a name or a command line run.
+//!
+//! The table of processes is read once. From then on the kernel tells when one ends: as long as `minimum` matching
+//! processes live there are enough, so exactly that many are watched, each by a pidfd. The end of one of them is a notice
+//! that makes the check look again at once, and too few processes are a failure for certain: `fall` does not delay it.
+//! New processes give no notice. They are found by reading the table at the interval, for as long as there are too few,
+//! or always where `maximum` is set; too many are an ordinary failure, since a reading may catch a process between its
+//! fork and its exec.
+
+mod table;
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::task::Poll;
+
+use holdfast_crds::probe::ProcessProbe;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use thiserror::Error;
+
+use super::blocking::OneAtATime;
+use super::finding::Finding;
+use super::readable::Readable;
+use table::Pattern;
+
+pub(super) struct ProcessProber {
+    pattern: Pattern,
+    minimum: usize,
+    maximum: Option<usize>,
+    readings: OneAtATime<io::Result<Reading>>,
+    watched: Vec<Watched>,
+}
+
+/// A living process whose end will be noticed.
+struct Watched {
+    pid: Pid,
+    end: Readable,
+}
+
+/// What the table of processes says.
+enum Reading {
+    /// The processes that are watched are all alive and still match.
+    Unchanged,
+    /// How many match in all, and the first of them, opened.
+    Counted { count: usize, opened: Vec<(Pid, OwnedFd)> },
+}
+
+#[derive(Debug, Error)]
+pub(super) enum ProcessError {
+    #[error("cannot read the processes of the node: {0}")]
+    Read(io::Error),
+    #[error("cannot watch process {}: {source}", pid.as_raw_nonzero())]
+    Watch { pid: Pid, source: io::Error },
+}
+
+impl ProcessProber {
+    pub(super) fn new(probe: &ProcessProbe) -> Self {
+        Self {
+            pattern: Pattern::new(probe.name.as_deref(), probe.command_line.as_deref()),
+            minimum: usize::from(probe.minimum.max(1)),
+            maximum: probe.maximum.map(usize::from),
+            readings: OneAtATime::new(),
+            watched: Vec::new(),
+        }
+    }
+
+    pub(super) async fn probe(&mut self) -> Result<Finding, ProcessError> {
+        let pattern = self.pattern.clone();
+        let minimum = self.minimum;
+        let sufficient = (self.maximum.is_none() && self.watched.len() == minimum)
+            .then(|| self.watched.iter().map(|watched| watched.pid).collect::<Vec<_>>());
+        let reading = self.readings.run(move || read(&pattern, minimum, sufficient.as_deref())).await;
+        match reading.flatten().map_err(ProcessError::Read)? {
+            Reading::Unchanged => Ok(Finding::passed(self.running())),
+            Reading::Counted { count, opened } => {
+                self.watch(opened)?;
+                Ok(self.judge(count))
+            }
+        }
+    }
+
+    /// Waits for the end of a watched process; for ever if none is watched.
+    pub(super) async fn notice(&mut self) {
+        poll_fn(|context| {
+            let ended = self.watched.iter().any(|watched| watched.end.poll(context).is_ready());
+            if ended { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    fn watch(&mut self, opened: Vec<(Pid, OwnedFd)>) -> Result<(), ProcessError> {
+        self.watched.clear();
+        for (pid, descriptor) in opened {
+            let end = Readable::new(descriptor).map_err(|source| ProcessError::Watch { pid, source })?;
+            self.watched.push(Watched { pid, end });
+        }
+        Ok(())
+    }
+
+    fn judge(&self, count: usize) -> Finding {
+        let pattern = &self.pattern;
+        match (count, self.minimum, self.maximum) {
+            (0, ..) => Finding::failed_for_certain(format!("no process {pattern}")),
+            (count, minimum, _) if count < minimum => {
+                Finding::failed_for_certain(format!("{count} of at least {minimum} processes {pattern}"))
+            }
+            (count, _, Some(maximum)) if count > maximum => {
+                Finding::failed(format!("{count} processes {pattern}, at most {maximum} expected"))
+            }
+            _ => Finding::passed(self.running()),
+        }
+    }
+
+    /// Names the first process, since people look for its number.
+    fn running(&self) -> String {
+        match self.watched.as_slice() {
+            [only] => format!("process {} runs", only.pid.as_raw_nonzero()),
+            [first, rest @ ..] => format!("process {} and {} more run", first.pid.as_raw_nonzero(), rest.len()),
+            [] => "enough processes run".to_owned(),
+        }
+    }
+}
+
+/// Reads the table of processes, unless those that are known already are `sufficient`.
+fn read(pattern: &Pattern, minimum: usize, sufficient: Option<&[Pid]>) -> io::Result<Reading> {
+    if sufficient.is_some_and(|pids| pids.iter().all(|&pid| table::matches(pid, pattern))) {
+        return Ok(Reading::Unchanged);
+    }
+    let mut pids = table::matching(pattern)?;
+    if pids.len() < minimum {
+        // Reading the table takes a while, and a daemon that forks and exits in the meantime may be missed in it.
+        pids = table::matching(pattern)?;
+    }
+    let opened = pids.iter().filter_map(|&pid| open(pid, pattern)).take(minimum).collect();
+    Ok(Reading::Counted { count: pids.len(), opened })
+}
+
+/// Opens a process, and makes sure that its number has not passed to another one in between.
+///
+/// Where it cannot be opened (too many files), it goes unwatched, and the interval has to do.
+fn open(pid: Pid, pattern: &Pattern) -> Option<(Pid, OwnedFd)> {
+    let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    table::matches(pid, pattern).then_some((pid, descriptor))
+}
