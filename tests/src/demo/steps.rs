@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::cluster::{Cluster, PATIENCE};
+use super::cluster::{Cluster, Node, PATIENCE};
 use super::manifests::Manifests;
 use super::outcome::{Outcome, Outcomes, time};
 use crate::lab::addresses::{AddressWatch, Change};
-use crate::lab::{Holders, ProbeReport, Prober};
+use crate::lab::{Holders, Host, ProbeReport, Prober};
 
 /// What a busy machine may add to every time: scheduling, and the distance between two probes.
 const NOISE: Duration = Duration::from_millis(30);
@@ -43,7 +43,7 @@ pub(super) fn play(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut 
         println!("\n{}. {title}", number + 1);
         step(cluster, manifests, outcomes).with_context(|| format!("step {}: {title}", number + 1))?;
         if !outcomes.last_met() {
-            cluster.nodes.iter().for_each(super::cluster::Node::print_log);
+            cluster.nodes.iter().for_each(Node::print_log);
         }
     }
     Ok(())
@@ -77,25 +77,25 @@ fn elect(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) 
 }
 
 fn stop(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
-    let prober = probe(cluster, PREFERRED)?;
+    let prober = probe(&cluster.client, &cluster.nodes[PREFERRED])?;
     let told = cluster.nodes[PREFERRED].stop_agent()?;
-    let report = finish(prober, cluster, SECOND, told)?;
+    let report = finish(prober, &cluster.nodes[SECOND], told)?;
     outcomes.add(nothing_lost("planned stop (SIGTERM)", &report));
     Ok(())
 }
 
 fn preempt(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
-    let prober = probe(cluster, SECOND)?;
+    let prober = probe(&cluster.client, &cluster.nodes[SECOND])?;
     let started = cluster.nodes[PREFERRED].start_agent()?;
-    let report = finish(prober, cluster, PREFERRED, started)?;
+    let report = finish(prober, &cluster.nodes[PREFERRED], started)?;
     outcomes.add(nothing_lost("return of the better node", &report));
     Ok(())
 }
 
 fn fail_check(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
-    let prober = probe(cluster, PREFERRED)?;
+    let prober = probe(&cluster.client, &cluster.nodes[PREFERRED])?;
     let killed = cluster.nodes[PREFERRED].kill_nginx()?;
-    let report = finish(prober, cluster, SECOND, killed)?;
+    let report = finish(prober, &cluster.nodes[SECOND], killed)?;
     let moved = report.switched(killed, &cluster.nodes[SECOND].host).context("the address did not move")?;
     let bound = manifests.bounds.skew(SUCCESSOR) + Duration::from_millis(50) + NOISE;
     outcomes.add(Outcome {
@@ -109,11 +109,11 @@ fn fail_check(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outco
 }
 
 fn crash(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) -> Result<()> {
-    let prober = probe(cluster, PREFERRED)?;
+    let prober = probe(&cluster.client, &cluster.nodes[PREFERRED])?;
     let crashed = Instant::now();
     cluster.lan.unplug(&cluster.nodes[PREFERRED].host)?;
     cluster.nodes[PREFERRED].kill_agent()?;
-    let report = finish(prober, cluster, SECOND, crashed)?;
+    let report = finish(prober, &cluster.nodes[SECOND], crashed)?;
     let (soonest, latest) = (manifests.bounds.soonest_failover(SUCCESSOR), manifests.bounds.master_down(SUCCESSOR));
     let gap = report.longest_gap();
     outcomes.add(Outcome {
@@ -150,14 +150,14 @@ fn kill_agent(cluster: &mut Cluster, _: &Manifests, outcomes: &mut Outcomes) -> 
     Ok(())
 }
 
-fn probe(cluster: &Cluster, master: usize) -> Result<Prober> {
-    Prober::start_at(&cluster.client, Manifests::ADDRESS, &cluster.nodes[master].host, PATIENCE)
+fn probe(client: &Host, master: &Node) -> Result<Prober> {
+    Prober::start_at(client, Manifests::ADDRESS, &master.host, PATIENCE)
 }
 
 /// Waits until the new master answers, and some time more, and reports.
-fn finish(prober: Prober, cluster: &Cluster, master: usize, since: Instant) -> Result<ProbeReport> {
-    prober.wait_for_answer_of(&cluster.nodes[master].host, since, PATIENCE)?;
-    cluster.nodes[master].wait_for_state("MASTER")?;
+fn finish(prober: Prober, master: &Node, since: Instant) -> Result<ProbeReport> {
+    prober.wait_for_answer_of(&master.host, since, PATIENCE)?;
+    master.wait_for_state("MASTER")?;
     thread::sleep(AFTERMATH);
     prober.stop()
 }
