@@ -1,13 +1,13 @@
 # Entries for people and for CI. Recipes are short: what takes more than a line or two is a script in .ci/.
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/holdfast
-BINARIES := $(or $(CARGO_TARGET_DIR),target)/debug
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 SIMULATE := cargo run --quiet -p holdfast-vrrp --features sim --bin simulate --
-FUZZ := node-agent/vrrp/fuzz/run.sh
+FUZZ := node-agent/vrrp/fuzz
 
 # A pipe or a wild-card in a recipe behaves the same everywhere, and a failure within a pipe counts.
 SHELL := bash
@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages build demo test unit corpus search sim soak replay fuzz suite crds fmt clean \
+.PHONY: help setup packages build demo test unit search sim soak replay fuzz suite crds fmt clean \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
 help: ## this list
@@ -44,10 +44,10 @@ build: packages ## build all binaries (development profile)
 # === the two commands ===
 
 demo: build ## watch three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts, ARGS for other options
-	$(BINARIES)/holdfast-demo $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
+	$(TARGET_DIR)/debug/holdfast-demo $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
 
 test: packages ## everything that must pass before a change lands (as root); what CI runs
-	@.ci/steps test lint unit corpus search sim suite
+	@.ci/steps test lint unit search sim suite
 
 # === the steps of `make test`, the cheap ones first ===
 
@@ -56,6 +56,7 @@ lint: ## formatting, clippy, docs, dependency rules, licences, generated files
 
 lint-format:
 	cargo fmt --all --check
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml --check
 
 lint-shell: packages
 	git grep --untracked -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
@@ -65,6 +66,7 @@ lint-house:
 
 lint-clippy: packages
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy --manifest-path $(FUZZ)/Cargo.toml --target-dir $(TARGET_DIR)/fuzz -- -D warnings
 
 lint-docs: packages
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --all-features --no-deps
@@ -75,11 +77,8 @@ lint-crds: packages
 lint-deny: $(CARGO_DENY)
 	.ci/deny $(CARGO_DENY)
 
-unit: packages ## unit and property tests: no root, no network
+unit: packages ## unit tests, property tests, replay of the fuzzing corpus: no root, no network
 	cargo test --workspace --exclude holdfast-tests --all-features
-
-corpus: packages ## replay the inputs that fuzzing has found
-	$(FUZZ) replay
 
 search: packages ## exhaustive search of two and three routers, up to a bound
 	$(SIMULATE) search
@@ -103,13 +102,14 @@ replay: packages ## run one seed again, step by step; SEED=n
 fuzz: SECONDS ?= 60
 fuzz: TARGET ?= scenario
 fuzz: packages ## look for inputs that break a rule; TARGET=scenario SECONDS=60
-	$(FUZZ) $(TARGET) $(SECONDS)
+	$(FUZZ)/run.sh $(TARGET) $(SECONDS)
 
 crds: packages ## write crds/yaml anew from the Rust types
 	cargo run --quiet -p holdfast-crds --bin crdgen
 
 fmt: ## format all Rust code
 	cargo fmt --all
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml
 
 clean: ## remove what was built here; tools in the cache folder stay
 	cargo clean
