@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn what_no_host_can_own_is_refused_with_the_reason() {
         use ParseAddressError as Error;
-        let cases: [(&str, fn(String) -> Error); 14] = [
-            ("", Error::Malformed),
+        let cases = [
+            ("", Error::Malformed as fn(String) -> Error),
             ("example.org", Error::Malformed),
             ("192.0.2", Error::Malformed),
             ("192.0.2.010", Error::Malformed),

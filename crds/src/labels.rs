@@ -26,8 +26,12 @@ pub struct LabelSelector {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new("(self.operator in ['In', 'NotIn']) == (size(self.values) > 0)")
-        .message("operators In and NotIn need at least one entry in values, Exists and DoesNotExist must have none")
+    validation = Rule::new("!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)")
+        .message("operators In and NotIn need at least one entry")
+        .field_path(".values"),
+    validation = Rule::new("!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) || size(self.values) == 0")
+        .message("operators Exists and DoesNotExist take no values: remove them")
+        .field_path(".values")
 )]
 pub struct LabelSelectorRequirement {
     /// The key of the label, such as `topology.kubernetes.io/zone`.

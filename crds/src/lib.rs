@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 // `KubeSchema` repeats each public struct inside a function, where nothing can be reached.
 #![allow(unreachable_pub)]
+// Several columns in one `kube` attribute look like duplicates.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod address;
 pub mod condition;
@@ -13,12 +15,16 @@ pub mod duration;
 pub mod election;
 pub mod health_check;
 pub mod labels;
+pub mod manifest;
 pub mod node_config;
 pub mod probe;
 pub mod protocol;
 mod rules;
+mod schema;
 pub mod status_codes;
 pub mod tracking;
+pub mod validate;
+mod violation;
 pub mod virtual_ip;
 pub mod virtual_ip_group;
 
@@ -27,6 +33,7 @@ pub use duration::{DurationString, ParseDurationError};
 pub use election::{Announcements, Preemption, PreemptionMode};
 pub use health_check::{HealthCheck, HealthCheckResult, HealthCheckSpec, HealthCheckStatus, InitialState, Recovery};
 pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
+pub use manifest::{Manifest, ParseManifestError, UserKind};
 pub use node_config::{
     ElectionGroup, InterfaceStatus, NodeConfig, NodeConfigSpec, NodeConfigStatus, NodeHealthCheck, Peer, VirtualRouter,
     VirtualRouterStatus,
@@ -35,6 +42,7 @@ pub use probe::Probe;
 pub use protocol::{Family, Fencing, Ipv4Checksum, ProtocolVersion, RouterState, Transport};
 pub use status_codes::{ParseStatusCodesError, StatusCodes};
 pub use tracking::{HealthCheckReference, TrackedHealthCheck, TrackedInterface};
+pub use validate::Violation;
 pub use virtual_ip::{
     Authentication, DEFAULT_PRIORITY, ExternalPeer, Labels, NodeInterface, NodePriority, Placement, VirtualIP,
     VirtualIPNodeStatus, VirtualIPSpec, VirtualIPStatus, VirtualIPSummary,

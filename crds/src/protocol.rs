@@ -76,7 +76,7 @@ impl JsonSchema for ProtocolVersion {
 pub enum Family {
     /// IPv4: VRRP group 224.0.0.18, announced by gratuitous ARP.
     IPv4,
-    /// IPv6: VRRP group ff02::12, announced by unsolicited neighbour advertisements.
+    /// IPv6: VRRP group `ff02::12`, announced by unsolicited neighbour advertisements.
     IPv6,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Family {
 /// How advertisements travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Transport {
-    /// To the multicast group of VRRP (224.0.0.18, ff02::12); nothing to configure, but the network must carry it.
+    /// To the multicast group of VRRP (224.0.0.18, `ff02::12`); nothing to configure, but the network must carry it.
     #[default]
     Multicast,
     /// To the address of each peer; peers come from the nodes and from externalPeers.

@@ -53,12 +53,10 @@ pub(crate) fn interface_name() -> Rule {
     matches("^[^ /:.][^ /:]*$", "must be the name of a network interface, such as eth0, without space, / and :")
 }
 
-/// A host to connect to.
+/// A host to connect to: a name, or an address, with its zone if it is link-local (`fe80::1%eth0`).
 pub(crate) fn host() -> Rule {
-    matches(
-        "^[A-Za-z0-9._:%-]+$",
-        "must be an address or a DNS name without scheme and port, such as 127.0.0.1 or db.example.org",
-    )
+    Rule::new("self.matches('^[A-Za-z0-9._-]+$') || isIP(self.split('%')[0])")
+        .message("must be an address or a DNS name without scheme and port, such as 127.0.0.1 or db.example.org")
 }
 
 /// The path of a file on the node.

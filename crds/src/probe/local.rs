@@ -46,7 +46,7 @@ pub struct FileProbe {
     #[x_kube(validation = rules::absolute_path())]
     pub path: String,
     /// `Exists` (default): passes while the file is there. `Absent`: passes while it is not there, so that creating it
-    /// fails the check by hand. `Value`: the file holds a number, as with track_file of keepalived; with weight 0, any
+    /// fails the check by hand. `Value`: the file holds a number, as with `track_file` of keepalived; with weight 0, any
     /// number but 0 is a failure; with another weight, number times weight is added to the priority, and -254 or less is a
     /// failure. A file that is missing, empty or no number counts as 0.
     #[serde(default)]
