@@ -2,5 +2,6 @@
 
 #![deny(unsafe_code)]
 
+pub mod checks;
 pub mod desired;
 pub mod snapshot;
