@@ -263,3 +263,80 @@ pub fn set_condition(conditions: &mut Vec<Condition>, mut condition: Condition) 
 pub fn find_condition(conditions: &[Condition], condition_type: ConditionType) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.type_ == condition_type.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    /// The reasons of a type that imply a status, in order.
+    fn reasons<R: ConditionReason>(all: &[R], status: ConditionStatus) -> Vec<&'static str> {
+        all.iter().filter(|reason| reason.status() == status).map(|reason| reason.as_str()).collect()
+    }
+
+    #[test]
+    fn a_reason_implies_the_status_of_its_condition() {
+        use ConditionStatus::{False, True, Unknown};
+        assert_eq!(reasons(AcceptedReason::ALL, True), ["Accepted"]);
+        assert_eq!(
+            reasons(AcceptedReason::ALL, False),
+            [
+                "InvalidSpec",
+                "UnknownHealthCheck",
+                "AddressInUse",
+                "VirtualRouterIDInUse",
+                "VirtualRouterIDsExhausted",
+                "NoMatchingNodes",
+            ]
+        );
+        assert_eq!(reasons(ProgrammedReason::ALL, True), ["Programmed"]);
+        assert_eq!(
+            reasons(ProgrammedReason::ALL, False),
+            ["Pending", "InterfaceNotFound", "PasswordKeyNotFound", "NodeRejected"]
+        );
+        assert_eq!(reasons(ProgrammedReason::ALL, Unknown), ["AgentUnreachable"]);
+        assert_eq!(reasons(ReadyReason::ALL, True), ["MasterElected"]);
+        assert_eq!(reasons(ReadyReason::ALL, False), ["NoMaster", "SplitBrain"]);
+        assert_eq!(reasons(ReadyReason::ALL, Unknown), ["Stale"]);
+        assert_eq!(
+            reasons(DegradedReason::ALL, True),
+            ["NoBackup", "HealthCheckFailing", "ForeignRouter", "AddressConflict", "SplitBrain"]
+        );
+        assert_eq!(reasons(DegradedReason::ALL, False), ["AsExpected"]);
+    }
+
+    #[test]
+    fn the_transition_time_moves_only_with_the_status() {
+        let mut conditions = Vec::new();
+        for (reason, second, expected) in [
+            (ReadyReason::NoMaster, 1, 1),
+            (ReadyReason::SplitBrain, 2, 1),
+            (ReadyReason::MasterElected, 3, 3),
+            (ReadyReason::MasterElected, 4, 3),
+            (ReadyReason::Stale, 5, 5),
+        ] {
+            set_condition(&mut conditions, condition(reason, "", None, at(second)));
+            let found = find_condition(&conditions, ConditionType::Ready).unwrap();
+            assert_eq!(found.reason, reason.as_str());
+            assert_eq!(found.last_transition_time, at(expected), "{reason}");
+        }
+    }
+
+    #[test]
+    fn each_type_has_one_condition() {
+        let mut conditions = Vec::new();
+        set_condition(&mut conditions, condition(AcceptedReason::Accepted, "", Some(1), at(1)));
+        set_condition(&mut conditions, condition(ReadyReason::NoMaster, "", Some(1), at(1)));
+        set_condition(&mut conditions, condition(AcceptedReason::AddressInUse, "by web", Some(2), at(2)));
+        assert_eq!(conditions.len(), 2);
+        let accepted = find_condition(&conditions, ConditionType::Accepted).unwrap();
+        assert_eq!((accepted.status.as_str(), accepted.message.as_str()), ("False", "by web"));
+        assert_eq!(accepted.observed_generation, Some(2));
+        assert_eq!(find_condition(&conditions, ConditionType::Degraded), None);
+    }
+}
