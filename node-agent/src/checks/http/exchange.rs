@@ -79,6 +79,7 @@ fn describe(error: hyper::Error) -> HttpError {
         return HttpError::NotHttp(error);
     }
     match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        Some(source) if source.kind() == io::ErrorKind::UnexpectedEof => HttpError::Incomplete,
         Some(source) => HttpError::Broken(io::Error::new(source.kind(), source.to_string())),
         None => HttpError::Exchange(error),
     }

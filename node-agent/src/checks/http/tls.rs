@@ -176,7 +176,8 @@ fn describe(error: io::Error, server_name: &ServerName<'_>) -> TlsError {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             TlsError::WrongName(server_name.to_str().into_owned())
         }
-        CertificateError::UnknownIssuer => TlsError::UnknownAuthority,
+        // The signature is bad where an authority has the name of a trusted one, but another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsError::UnknownAuthority,
         _ => TlsError::Handshake(error),
     }
 }
