@@ -1,0 +1,44 @@
+//! What a killed run leaves behind is removed by the next one.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+use holdfast_tests::lab::{Lan, Namespace, sweep, wait};
+
+#[test]
+fn namespaces_and_processes_of_a_dead_maker_are_removed_and_those_of_a_live_one_kept() -> Result<()> {
+    // A maker that is dead: its id was reserved until `wait` returned.
+    let mut maker = Command::new("true").spawn()?;
+    maker.wait()?;
+    let dead = format!("hf-{}-1-left", maker.id());
+    let live = Namespace::network("live")?;
+    assert!(Command::new("ip").args(["netns", "add", &dead]).status()?.success());
+    let mut inhabitant =
+        Command::new("ip").args(["netns", "exec", &dead, "sleep", "1000"]).stdin(Stdio::null()).spawn()?;
+    wait::until("the program runs in the namespace", Duration::from_secs(5), || {
+        let pids = Command::new("ip").args(["netns", "pids", &dead]).output()?;
+        Ok(!pids.stdout.is_empty())
+    })?;
+
+    sweep::sweep()?;
+
+    assert!(!Path::new("/run/netns").join(&dead).exists());
+    assert!(!inhabitant.wait()?.success(), "the program in it was killed");
+    assert!(Path::new("/run/netns").join(live.name()).exists());
+    Ok(())
+}
+
+#[test]
+fn a_dropped_lab_leaves_no_namespace() -> Result<()> {
+    let names = {
+        let mut lan = Lan::new()?;
+        let (a, client) = (lan.node("a")?, lan.client("client")?);
+        [lan.namespace(), a.namespace(), client.namespace()].map(|namespace| namespace.name().to_owned())
+    };
+    for name in names {
+        assert!(!Path::new("/run/netns").join(&name).exists(), "{name}");
+    }
+    Ok(())
+}
