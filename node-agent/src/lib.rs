@@ -4,4 +4,7 @@
 
 pub mod checks;
 pub mod desired;
+pub mod election;
+pub mod network;
 pub mod snapshot;
+pub mod system;

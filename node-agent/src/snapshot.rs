@@ -83,6 +83,9 @@ pub struct InterfaceSnapshot {
     pub up: bool,
     /// Its own addresses, virtual ones left out.
     pub addresses: Vec<IpAddr>,
+    /// What is counted for all virtual routers on it together, by name.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// The last result of a health check.

@@ -1,0 +1,328 @@
+//! The loop of the election thread. Each stage of a wake-up has a file below this one.
+
+mod addresses;
+mod adverts;
+mod announcements;
+mod apply;
+mod carry_out;
+mod counters;
+mod links;
+mod network;
+mod notices;
+mod outbox;
+mod receive;
+mod snapshot;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use std::{process, thread};
+
+use holdfast_vrrp::wire::MacAddress;
+use holdfast_vrrp::{Event, Instant, TrackState};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::sync::mpsc::UnboundedSender;
+
+use self::adverts::AdvertOutbox;
+use self::announcements::FrameOutbox;
+use self::counters::Counted;
+use super::clock::Clock;
+use super::command::{Command, Inbox};
+use super::demultiplex::Demultiplexer;
+use super::engine::Engine;
+use super::holdings::{AddressBatch, AddressProblem, Holdings};
+use super::leases::Leases;
+use super::report::{Disappearance, Report};
+use super::slot::Seat;
+use super::stall::{LATE, receive_budget};
+use super::{ElectionError, ElectionOptions};
+use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange};
+use crate::network::lease_keeper::LeaseKeeper;
+use crate::network::netlink::{AddressCommands, Monitor, Outcome};
+use crate::network::ownership::{OwnedAddress, OwnedAddresses};
+use crate::network::packet_socket;
+use crate::network::sockets::Sockets;
+use crate::system::{self, ReceiveBatch};
+
+/// Above ordinary processes, below the kernel's own threads (50) and what other real-time programs use.
+const REALTIME_PRIORITY: i32 = 20;
+
+/// `EX_SOFTWARE` of `sysexits.h`.
+const EXIT_CODE_OF_A_PANIC: i32 = 70;
+
+/// When to try again what failed for reasons that no event tells the end of.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+const TOKEN_COMMANDS: u64 = 0;
+const TOKEN_MONITOR: u64 = 1;
+const TOKEN_TIMER: u64 = 2;
+const TOKEN_FIRST_RECEIVER: u64 = 16;
+
+/// How many sources of events are looked at in one wake-up; the others come next time.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// Everything that the election thread has.
+pub(super) struct Driver {
+    clock: Clock,
+    now: Instant,
+    epoll: Epoll,
+    timer: TimerFd,
+    armed: Option<Instant>,
+    inbox: Inbox,
+    reports: UnboundedSender<Report>,
+    /// Numbers of the receiving sockets that have something.
+    ready: Vec<usize>,
+    batch: ReceiveBatch,
+
+    monitor: Monitor,
+    kernel: AddressCommands,
+    keeper: LeaseKeeper,
+    interfaces: InterfaceTable,
+    kernel_marks: bool,
+    changes: Vec<NetworkChange>,
+    sockets: Sockets,
+
+    engine: Engine,
+    demultiplexer: Demultiplexer,
+    /// The virtual addresses of all groups.
+    virtual_addresses: HashSet<IpAddr>,
+    health: HashMap<String, TrackState>,
+    stopping: bool,
+
+    /// Whether interfaces, or the groups that run on them, have changed since links were last evaluated.
+    links_changed: bool,
+    retry_links: Option<Instant>,
+    /// Interfaces whose ARP filter does not know the present addresses.
+    outdated_filters: BTreeSet<InterfaceIndex>,
+    warned_of_proxy_arp: HashSet<InterfaceIndex>,
+
+    holdings: Holdings,
+    leases: Leases,
+    owned: Box<dyn OwnedAddresses>,
+    recorded: HashSet<OwnedAddress>,
+    record_outdated: bool,
+    requested: AddressBatch,
+    outcomes: Vec<Outcome>,
+    problems: Vec<AddressProblem>,
+    /// Addresses to be set anew because their prefix length changed.
+    reshaped: Vec<(Seat, IpAddr)>,
+    /// Addresses that vanished while their group had no more use for them.
+    abandoned: Vec<(Seat, InterfaceIndex, IpAddr)>,
+    vanished: HashMap<(InterfaceIndex, IpAddr), Disappearance>,
+    claimants: HashMap<(InterfaceIndex, IpAddr), Option<MacAddress>>,
+
+    adverts: AdvertOutbox,
+    frames: FrameOutbox,
+    failed_adverts: Vec<Seat>,
+    forwarding: HashMap<InterfaceIndex, (bool, Instant)>,
+    counted: Counted,
+    realtime: bool,
+}
+
+/// Opens everything in the caller's thread, so that errors come out there, then starts the loop.
+pub(super) fn spawn(
+    options: ElectionOptions,
+    inbox: Inbox,
+    reports: UnboundedSender<Report>,
+) -> Result<(), ElectionError> {
+    let mut driver = Driver::open(options, inbox, reports)?;
+    let run = move || driver.run_guarded();
+    thread::Builder::new().name("election".to_owned()).spawn(run).map_err(ElectionError::Thread)?;
+    Ok(())
+}
+
+impl Driver {
+    fn open(options: ElectionOptions, inbox: Inbox, reports: UnboundedSender<Report>) -> Result<Self, ElectionError> {
+        let ElectionOptions { mut owned, realtime, memory_lock } = options;
+        packet_socket::check_permission().map_err(ElectionError::PacketSocket)?;
+        let monitor = Monitor::open().map_err(ElectionError::Netlink)?;
+        let kernel = AddressCommands::open().map_err(ElectionError::Netlink)?;
+        let keeper = LeaseKeeper::start(realtime.then_some(REALTIME_PRIORITY)).map_err(ElectionError::Netlink)?;
+        monitor.ignore_additions_by(&[kernel.port(), keeper.port()]).map_err(ElectionError::Netlink)?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ElectionError::EventLoop)?;
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags).map_err(ElectionError::EventLoop)?;
+        let readable = |token| EpollEvent::new(EpollFlags::EPOLLIN, token);
+        epoll.add(&inbox, readable(TOKEN_COMMANDS)).map_err(ElectionError::EventLoop)?;
+        epoll.add(&monitor, readable(TOKEN_MONITOR)).map_err(ElectionError::EventLoop)?;
+        epoll.add(&timer, readable(TOKEN_TIMER)).map_err(ElectionError::EventLoop)?;
+        let clock = Clock::default();
+        let recorded = owned.load().into_iter().collect();
+        let mut driver = Self {
+            now: clock.now(),
+            clock,
+            epoll,
+            timer,
+            armed: None,
+            inbox,
+            reports,
+            ready: Vec::new(),
+            batch: ReceiveBatch::default(),
+            monitor,
+            kernel,
+            keeper,
+            interfaces: InterfaceTable::default(),
+            kernel_marks: false,
+            changes: Vec::new(),
+            sockets: Sockets::default(),
+            engine: Engine::default(),
+            demultiplexer: Demultiplexer::default(),
+            virtual_addresses: HashSet::new(),
+            health: HashMap::new(),
+            stopping: false,
+            links_changed: false,
+            retry_links: None,
+            outdated_filters: BTreeSet::new(),
+            warned_of_proxy_arp: HashSet::new(),
+            holdings: Holdings::default(),
+            leases: Leases::default(),
+            owned,
+            recorded,
+            record_outdated: true,
+            requested: AddressBatch::default(),
+            outcomes: Vec::new(),
+            problems: Vec::new(),
+            reshaped: Vec::new(),
+            abandoned: Vec::new(),
+            vanished: HashMap::new(),
+            claimants: HashMap::new(),
+            adverts: AdvertOutbox::default(),
+            frames: FrameOutbox::default(),
+            failed_adverts: Vec::new(),
+            forwarding: HashMap::new(),
+            counted: Counted::default(),
+            realtime,
+        };
+        if memory_lock && let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
+            driver.degraded(format!("the memory of the agent cannot be locked: {error}"));
+        }
+        driver.read_network().map_err(ElectionError::ReadNetwork)?;
+        driver.record_owned();
+        Ok(driver)
+    }
+
+    /// Runs to the end. A panic takes the addresses off the interfaces first: nobody would renew or defend them.
+    fn run_guarded(&mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.run())).is_ok() {
+            return;
+        }
+        // Should this panic too, the addresses expire.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.withdraw_everything()));
+        process::exit(EXIT_CODE_OF_A_PANIC);
+    }
+
+    fn run(&mut self) {
+        if self.realtime
+            && let Err(error) = system::schedule_in_real_time(REALTIME_PRIORITY)
+        {
+            self.degraded(format!("the election thread cannot have a real-time priority: {error}"));
+        }
+        while !self.is_finished() {
+            self.arm_timer();
+            self.sleep();
+            self.wake_up();
+        }
+        self.report(Report::Finished);
+    }
+
+    /// Waits for a wish, a packet, a report of the kernel, or the earliest deadline.
+    fn sleep(&mut self) {
+        let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
+        // An interrupted wait is a wake-up without an event.
+        let count = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or_default();
+        self.ready.clear();
+        for event in events.iter().take(count) {
+            match event.data() {
+                TOKEN_TIMER => self.armed = None,
+                TOKEN_COMMANDS | TOKEN_MONITOR => {}
+                token => self.ready.extend(usize::try_from(token - TOKEN_FIRST_RECEIVER)),
+            }
+        }
+    }
+
+    /// One round. Wishes, packets and reports come before timers: what they say may be what a timer waits for.
+    fn wake_up(&mut self) {
+        self.now = self.clock.now();
+        let late = self.next_deadline().map_or(Duration::ZERO, |deadline| self.now.saturating_since(deadline));
+        self.counted.wake_ups += 1;
+        self.counted.late_wake_ups += u64::from(late >= LATE);
+
+        self.take_commands();
+        self.receive(receive_budget(late));
+        self.hear_network();
+        self.now = self.clock.now();
+        self.engine.fire_timers(self.now);
+        self.carry_out();
+        self.renew_leases();
+        self.retire_finished();
+        self.record_owned();
+    }
+
+    fn take_commands(&mut self) {
+        self.inbox.acknowledge();
+        while let Some(command) = self.inbox.take() {
+            match command {
+                Command::Apply(desired) => self.apply(desired),
+                Command::Health(name, state) => self.track_health(name, state),
+                Command::Snapshot(answer) => {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = answer.send(self.snapshot());
+                }
+                Command::Drain => self.stop(Event::Drain),
+                Command::Abort => self.stop(Event::Abort),
+            }
+        }
+    }
+
+    fn stop(&mut self, how: Event<'_>) {
+        self.stopping = true;
+        for slot in self.engine.slots() {
+            if let Some(running) = self.engine.get_mut(slot) {
+                running.leaving = true;
+            }
+            self.engine.handle(self.now, slot, how);
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stopping && self.engine.is_empty() && self.holdings.is_empty()
+    }
+
+    /// The earliest time at which there is something to do.
+    fn next_deadline(&mut self) -> Option<Instant> {
+        [self.engine.next_deadline(), self.leases.next(), self.retry_links].into_iter().flatten().min()
+    }
+
+    fn arm_timer(&mut self) {
+        let next = if self.engine.has_requests() { Some(self.now) } else { self.next_deadline() };
+        if next == self.armed {
+            return;
+        }
+        // Neither can fail for a valid descriptor and a time after the machine's start.
+        let _ = match next {
+            Some(deadline) => {
+                self.timer.set(Expiration::OneShot(time_spec(deadline)), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
+            }
+            None => self.timer.unset(),
+        };
+        self.armed = next;
+    }
+
+    fn report(&self, report: Report) {
+        // Without a reader there is nobody to tell.
+        let _ = self.reports.send(report);
+    }
+
+    fn degraded(&self, message: String) {
+        self.report(Report::Degraded { message });
+    }
+}
+
+/// Time zero would disarm the timer.
+fn time_spec(deadline: Instant) -> TimeSpec {
+    TimeSpec::from_duration(Duration::from_nanos(deadline.as_nanos().max(1)))
+}

@@ -1,0 +1,96 @@
+//! The state of everything, copied for whoever asks.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use holdfast_vrrp::MemberIndex;
+
+use super::Driver;
+use crate::election::raw_snapshot::{RawRouter, RawSnapshot};
+use crate::election::running::RunningGroup;
+use crate::election::slot::{Seat, Slot};
+use crate::network::interfaces::Interface;
+use crate::snapshot::InterfaceSnapshot;
+
+impl Driver {
+    pub(super) fn snapshot(&mut self) -> RawSnapshot {
+        self.collect_drops();
+        let mut counters = self.counted.named();
+        counters.insert("renewals_refused".to_owned(), self.keeper.refused());
+        RawSnapshot { routers: self.raw_routers(), interfaces: self.interface_snapshots(), counters }
+    }
+
+    fn collect_drops(&mut self) {
+        for receiver in self.sockets.receivers() {
+            let dropped = receiver.socket.take_dropped();
+            self.counted.interface(receiver.interface).receive_drops += dropped;
+        }
+    }
+
+    /// A group that is leaving is shown unless its successor has the same name.
+    fn raw_routers(&self) -> Vec<RawRouter> {
+        let mut routers = Vec::new();
+        for (slot, running) in self.engine.iter() {
+            let replaced = running.leaving
+                && self.engine.iter().any(|(_, other)| !other.leaving && other.desired.name == running.desired.name);
+            if !replaced {
+                routers.extend(running.indices().filter_map(|member| self.raw_router(slot, running, member)));
+            }
+        }
+        routers
+    }
+
+    fn raw_router(&self, slot: Slot, running: &RunningGroup, member: MemberIndex) -> Option<RawRouter> {
+        let seat = Seat { slot, member };
+        let group = &running.group;
+        let binding = running.binding(member);
+        let master_address = if running.is_master() {
+            binding.map(|binding| binding.source)
+        } else {
+            group.followed(member).map(|followed| followed.address)
+        };
+        let interface = binding.and_then(|binding| self.interfaces.get(binding.interface));
+        Some(RawRouter {
+            desired: Arc::clone(&running.desired),
+            member: usize::from(member.0),
+            state: group.state(),
+            reason: group.reason(),
+            message: Arc::clone(&running.message),
+            since: running.since,
+            transitions: running.transitions,
+            priority: group.priority(member)?.get(),
+            vrid: group.config().members().get(usize::from(member.0))?.virtual_router_id.get(),
+            interface: interface.map(|interface| interface.link.name.clone()),
+            held: group.installed(member).filter(|address| self.is_held(seat, *address)).collect(),
+            master_address,
+            counters: group.counters(member)?.clone(),
+        })
+    }
+
+    /// The owner of an address has it without our help.
+    fn is_held(&self, seat: Seat, address: IpAddr) -> bool {
+        let binding = self.engine.get(seat.slot).and_then(|running| running.binding(seat.member));
+        binding.is_some_and(|binding| {
+            self.holdings.holds(seat, binding.interface, address)
+                || self.is_owner(seat) && self.holdings.is_foreign(seat, binding.interface, address)
+        })
+    }
+
+    fn interface_snapshots(&self) -> Vec<InterfaceSnapshot> {
+        self.interfaces.iter().map(|interface| self.interface_snapshot(interface)).collect()
+    }
+
+    fn interface_snapshot(&self, interface: &Interface) -> InterfaceSnapshot {
+        let own = interface
+            .addresses
+            .iter()
+            .filter(|address| !address.is_virtual() && !self.virtual_addresses.contains(&address.address));
+        let counted = self.counted.interfaces.get(&interface.link.index);
+        InterfaceSnapshot {
+            name: interface.link.name.clone(),
+            up: self.interfaces.is_up(interface),
+            addresses: own.map(|address| address.address).collect(),
+            counters: counted.map(super::counters::InterfaceCounted::named).unwrap_or_default(),
+        }
+    }
+}
