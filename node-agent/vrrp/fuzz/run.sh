@@ -35,9 +35,10 @@ fuzz() {
     learned=$build/corpus/$target
     artifacts=$build/artifacts/$target
     mkdir -p "$learned" "$artifacts"
-    # libFuzzer writes what it learns to the first folder and only reads the second.
-    if ! "$build/$host/release/$target" -max_total_time="$seconds" -max_len=4400 -print_final_stats=1 \
-        -artifact_prefix="$artifacts/" "$@" "$learned" "$here/corpus/$target"; then
+    # libFuzzer writes what it learns to the first folder and only reads the second. With the value profile it learns how near
+    # a comparison came to being true: without it, a condition on three fields at once stays out of reach.
+    if ! "$build/$host/release/$target" -max_total_time="$seconds" -max_len=4400 -use_value_profile=1 \
+        -print_final_stats=1 -artifact_prefix="$artifacts/" "$@" "$learned" "$here/corpus/$target"; then
         printf '\nA rule is broken. The input is in %s:\n' "$artifacts" >&2
         printf 'mend the code, then copy it to %s under a name that says what it was.\n' "$here/corpus/$target" >&2
         exit 1

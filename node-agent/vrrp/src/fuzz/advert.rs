@@ -59,7 +59,11 @@ fn receive(datagram: &Datagram<'_>, policy: &ReceivePolicy) {
 fn check_accepted(advert: &Advert<'_>, datagram: &Datagram<'_>, policy: &ReceivePolicy) {
     assert_eq!(Advert::peek(datagram.payload), Some(advert.vrid()), "brought to the wrong virtual router");
     assert_eq!(advert.version(), policy.protocol.version());
-    assert!(advert.interval() >= Duration::from_millis(10), "an interval that makes a timer spin");
+    match policy.protocol {
+        Protocol::V2 { .. } => assert_eq!(advert.interval(), policy.interval.get()),
+        Protocol::V3 { .. } => assert!(advert.interval() >= Duration::from_millis(10), "a timer would spin"),
+    }
+    assert!(advert.version() == 2 || advert.address_count() > 0, "a virtual router without an address");
     assert!(!datagram.destination.is_multicast() || datagram.hop_limit == 255, "a forwarded packet");
     assert_eq!(advert.addresses().count(), advert.address_count());
     write_again(advert, datagram, policy);

@@ -67,7 +67,7 @@ fn check_checksum(datagram: &Datagram<'_>) -> Result<Option<Ipv4Checksum>, Recei
     if Checksum::default().with(payload).is_valid() {
         return Ok(Some(Ipv4Checksum::MessageOnly));
     }
-    if !destination.is_multicast() && with_pseudo_header(IPV4_GROUP.into()) {
+    if with_pseudo_header(IPV4_GROUP.into()) {
         return Ok(Some(Ipv4Checksum::PseudoHeader));
     }
     Err(ReceiveError::Checksum)
