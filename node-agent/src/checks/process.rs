@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::task::Poll;
 
 use holdfast_crds::probe::ProcessProbe;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use thiserror::Error;
 
@@ -43,6 +44,15 @@ enum Reading {
     Unchanged,
     /// How many match in all, and the first of them, opened.
     Counted { count: usize, opened: Vec<(Pid, OwnedFd)> },
+}
+
+/// A process that is to be watched.
+enum Opened {
+    Yes(OwnedFd),
+    /// It has ended, and its number may be that of another process by now.
+    Gone,
+    /// Too many files are open. It goes unwatched, and the interval has to do.
+    No,
 }
 
 #[derive(Debug, Error)]
@@ -86,6 +96,8 @@ impl ProcessProber {
             if ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        // One end is one notice, also if the next look fails.
+        self.watched.clear();
     }
 
     fn watch(&mut self, opened: Vec<(Pid, OwnedFd)>) -> Result<(), ProcessError> {
@@ -116,14 +128,16 @@ impl ProcessProber {
         match self.watched.as_slice() {
             [only] => format!("process {} runs", only.pid.as_raw_nonzero()),
             [first, rest @ ..] => format!("process {} and {} more run", first.pid.as_raw_nonzero(), rest.len()),
-            [] => "enough processes run".to_owned(),
+            [] => "enough processes run, but their end will give no notice".to_owned(),
         }
     }
 }
 
 /// Reads the table of processes, unless those that are known already are `sufficient`.
 fn read(pattern: &Pattern, minimum: usize, sufficient: Option<&[Pid]>) -> io::Result<Reading> {
-    if sufficient.is_some_and(|pids| pids.iter().all(|&pid| table::matches(pid, pattern))) {
+    if let Some(pids) = sufficient
+        && all_match(pids, pattern)?
+    {
         return Ok(Reading::Unchanged);
     }
     let mut pids = table::matching(pattern)?;
@@ -131,14 +145,35 @@ fn read(pattern: &Pattern, minimum: usize, sufficient: Option<&[Pid]>) -> io::Re
         // Reading the table takes a while, and a daemon that forks and exits in the meantime may be missed in it.
         pids = table::matching(pattern)?;
     }
-    let opened = pids.iter().filter_map(|&pid| open(pid, pattern)).take(minimum).collect();
-    Ok(Reading::Counted { count: pids.len(), opened })
+    let mut count = pids.len();
+    let mut opened = Vec::new();
+    for pid in pids {
+        if opened.len() == minimum {
+            break;
+        }
+        match open(pid, pattern)? {
+            Opened::Yes(descriptor) => opened.push((pid, descriptor)),
+            // It must not count: nothing would ever tell of its end.
+            Opened::Gone => count -= 1,
+            Opened::No => {}
+        }
+    }
+    Ok(Reading::Counted { count, opened })
 }
 
-/// Opens a process, and makes sure that its number has not passed to another one in between.
-///
-/// Where it cannot be opened (too many files), it goes unwatched, and the interval has to do.
-fn open(pid: Pid, pattern: &Pattern) -> Option<(Pid, OwnedFd)> {
-    let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    table::matches(pid, pattern).then_some((pid, descriptor))
+fn all_match(pids: &[Pid], pattern: &Pattern) -> io::Result<bool> {
+    for &pid in pids {
+        if !table::matches(pid, pattern)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn open(pid: Pid, pattern: &Pattern) -> io::Result<Opened> {
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(descriptor) if table::matches(pid, pattern)? => Ok(Opened::Yes(descriptor)),
+        Ok(_) | Err(Errno::SRCH) => Ok(Opened::Gone),
+        Err(_) => Ok(Opened::No),
+    }
 }

@@ -13,6 +13,8 @@ use super::prober::Prober;
 use super::recovery::Recoverer;
 use super::verdict::Verdict;
 
+/// The shortest interval. The API lets none through that is shorter; it would keep a processor busy.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// From probe to probe while the check has no state yet.
 const UNDECIDED_INTERVAL: Duration = Duration::from_millis(100);
 /// The shortest time from one probe to one that follows a notice: a file that is written all the time does not keep a
@@ -39,6 +41,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Probes for ever. To end it, drop it: at any point, and whatever it started ends with it.
     pub(super) async fn run(mut self) {
+        self.interval = self.interval.max(MIN_INTERVAL);
         sleep(phase(&self.name, self.interval)).await;
         loop {
             let start = Instant::now();
@@ -52,9 +55,11 @@ impl Runner {
         if self.verdict.would_fall(finding.outcome)
             && let Some(recoverer) = &mut self.recoverer
         {
+            tracing::warn!(check = self.name, finding.message, "recovering");
             let state = self.verdict.state();
             self.board.post(&self.name, self.ticket, state, format!("{}; recovering", finding.message));
             finding = recoverer.recover(finding, &mut self.prober, self.timeout).await;
+            tracing::warn!(check = self.name, finding.message, recovered = finding.has_passed(), "recovery ended");
         }
         self.count(finding);
     }

@@ -1,8 +1,12 @@
 //! Which checks run: starts, replaces and ends their tasks.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use holdfast_crds::{HealthCheckSpec, InitialState, NodeHealthCheck};
 use holdfast_vrrp::TrackState;
@@ -135,10 +139,27 @@ impl Supervisor {
                 earlier.0.abort();
                 drop((&mut earlier.0).await);
             }
-            runner.run().await;
+            run_guarded(runner).await;
         });
         Running { spec, task: Task(task) }
     }
+}
+
+/// Runs a check, and has it fail if its task panics: a check that had silently stopped would keep what it said last.
+async fn run_guarded(runner: Runner) {
+    let (name, ticket, board) = (runner.name.clone(), runner.ticket, runner.board.clone());
+    until_panic(Box::pin(runner.run())).await;
+    tracing::error!(check = name, "the task of this health check has crashed");
+    board.post(&name, ticket, TrackState::Down, "the check has crashed: see the log of the agent".to_owned());
+}
+
+/// Waits until `task` has ended, by a panic if need be.
+async fn until_panic(mut task: Pin<Box<impl Future<Output = ()>>>) {
+    poll_fn(|context| {
+        // After a panic the task is dropped and never polled again, so nobody sees what it left half done.
+        catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))).unwrap_or(Poll::Ready(()))
+    })
+    .await;
 }
 
 fn initial(state: InitialState) -> TrackState {
@@ -146,5 +167,19 @@ fn initial(state: InitialState) -> TrackState {
         InitialState::Unknown => TrackState::Unknown,
         InitialState::Passing => TrackState::Up,
         InitialState::Failing => TrackState::Down,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_without_taking_others_along() {
+        until_panic(Box::pin(async {
+            tokio::task::yield_now().await;
+            panic!("this panic is part of the test");
+        }))
+        .await;
     }
 }

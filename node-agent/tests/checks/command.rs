@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::time::Duration;
 
 use holdfast_vrrp::TrackState::{Down, Up};
+use nix::sys::signal::{SIGKILL, kill};
+use nix::unistd::Pid;
 use tokio::time::Instant;
 
 use crate::support::{Checks, Commands, eventually, is_alive, zombies};
@@ -50,6 +52,7 @@ async fn a_command_runs_as_nobody_in_a_clean_environment() {
     let commands = Commands::new();
     commands.script("who", r#"echo "$(id -un) $(id -G) $(pwd) $(cat | wc -c)""#);
     commands.script("environment", "env | sort | tr '\\n' ' '");
+    commands.script("descriptors", "ls -l /proc/$$/fd | grep -c 'socket:\\|anon_inode:'; exit 0");
     let mut checks = commands.checks();
     checks.apply(&[("check", "command: {command: [who]}")]);
     checks.settles(Up).await;
@@ -62,6 +65,12 @@ async fn a_command_runs_as_nobody_in_a_clean_environment() {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     // The shell adds the folder that it is in.
     assert_eq!(checks.message(), format!("exit status 0: HOLDFAST_CHECK=check PATH={path} PWD=/"));
+
+    let _socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut checks = commands.checks();
+    checks.apply(&[("check", "command: {command: [descriptors]}")]);
+    checks.settles(Up).await;
+    assert_eq!(checks.message(), "exit status 0: 0", "no socket and no notice of the agent is handed on");
 }
 
 #[tokio::test]
@@ -134,7 +143,7 @@ async fn what_cannot_be_executed_fails_and_says_why() {
     assert!(checks.message().starts_with(&start), "{}", checks.message());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_hangs_fails_at_the_timeout_and_is_killed_though_it_ignores_sigterm() {
     let commands = Commands::new();
     commands.script("hang", "trap '' TERM INT HUP\necho $$ > TRACES/leader\nwhile :; do sleep 1000; done");
@@ -179,20 +188,21 @@ async fn what_the_command_leaves_running_is_killed_when_it_ends() {
 #[tokio::test]
 async fn a_daemon_that_leaves_the_group_and_keeps_the_output_open_is_not_waited_for() {
     let commands = Commands::new();
-    commands.script("daemon", "setsid sh -c 'echo $$ > TRACES/daemon; exec sleep 1000' &\necho started");
+    let daemon = "setsid sh -c 'echo $$ > TRACES/daemon; exec sleep 1000' &
+        until test -s TRACES/daemon; do :; done
+        echo started";
+    commands.script("daemon", daemon);
     let mut checks = commands.checks();
     let start = Instant::now();
     checks.apply(&[("check", "{command: {command: [daemon]}, interval: 10s, timeout: 10s, rise: 1}")]);
     let up = checks.settles(Up).await;
+    let daemon = commands.process("daemon").await;
+    // The documented limit: what makes a session of its own escapes. So it is ended here.
+    let killed = kill(Pid::from_raw(daemon.cast_signed()), SIGKILL);
 
+    assert_eq!(killed, Ok(()), "it was still running");
     assert!(up.at - start < Duration::from_secs(5), "{:?}", up.at - start);
     assert_eq!(checks.message(), "exit status 0: started");
-    drop(checks);
-    // The documented limit: a session of its own escapes. So it is ended here.
-    if commands.trace("daemon").exists() {
-        let daemon = commands.process("daemon").await;
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(daemon.cast_signed()), nix::sys::signal::SIGKILL);
-    }
 }
 
 #[tokio::test]
@@ -232,7 +242,7 @@ async fn a_command_never_runs_twice_at_once() {
     assert_eq!(commands.read("overlaps"), "");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_is_dropped_takes_its_command_with_it() {
     let commands = Commands::new();
     commands.script("hang", "sleep 1000 &\necho $! > TRACES/child\necho $$ > TRACES/leader\nwait");
@@ -246,7 +256,7 @@ async fn a_check_that_is_dropped_takes_its_command_with_it() {
     eventually("nothing is left to be reaped", || zombies().is_empty()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_the_supervisor_ends_its_commands() {
     let commands = Commands::new();
     commands.script("hang", "echo $$ > TRACES/leader\nexec sleep 1000");
@@ -257,7 +267,7 @@ async fn the_end_of_the_supervisor_ends_its_commands() {
     eventually("the command is dead", || !is_alive(leader)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_command_starts_when_the_old_one_is_dead() {
     let commands = Commands::new();
     commands.script("hang", "echo $$ > TRACES/leader\nexec sleep 1000");

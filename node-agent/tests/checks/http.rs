@@ -212,7 +212,7 @@ async fn a_server_that_is_slow_fails_at_the_timeout_wherever_it_is_slow() {
     for (part, fields) in [(before_head, ""), (in_head, ""), (in_body, ", bodyRegex: well")] {
         let server = Server::start(move |mut stream, _| async move {
             let _ = stream.write_all(part).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
         .await;
         let start = Instant::now();

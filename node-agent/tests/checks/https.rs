@@ -227,7 +227,7 @@ async fn a_server_without_tls_fails_in_the_handshake() {
 
     let server = Server::start(|mut stream, _| async move {
         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"220 mail.example ESMTP\r\n").await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let mut checks = Checks::of(&format!("{{fall: 1, http: {{scheme: HTTPS, port: {}}}}}", server.port));

@@ -84,7 +84,7 @@ async fn a_recovery_that_hangs_is_bounded_by_its_timeout() {
     let down = checks.becomes("check", Down).await;
 
     let took = down.at - removed;
-    assert!(took >= Duration::from_millis(600) && took < Duration::from_millis(2_000), "{took:?}");
+    assert!(took >= Duration::from_millis(600) && took < Duration::from_secs(2), "{took:?}");
     assert!(checks.message().ends_with("recovery did not help: timed out after 300ms"), "{}", checks.message());
 }
 

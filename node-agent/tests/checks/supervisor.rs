@@ -140,7 +140,7 @@ async fn of_two_checks_with_one_name_the_first_counts() {
     checks.assert_quiet();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_checks_run_side_by_side() {
     const COUNT: usize = 200;
     let (listener, port) = listener().await;

@@ -63,10 +63,10 @@ impl Checks {
 
     /// The next change that is told, whatever it is.
     pub(crate) async fn next(&mut self) -> Change {
-        match timeout(PATIENCE, self.changes.recv()).await {
-            Ok(change) => change.expect("the supervisor is alive"),
-            Err(_) => panic!("nothing was told in {PATIENCE:?}; the checks: {:#?}", self.supervisor.snapshot()),
-        }
+        let Ok(change) = timeout(PATIENCE, self.changes.recv()).await else {
+            panic!("nothing was told in {PATIENCE:?}; the checks: {:#?}", self.supervisor.snapshot());
+        };
+        change.expect("the supervisor is alive")
     }
 
     /// Waits for the next change and makes sure that it is this one.

@@ -65,7 +65,8 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, HttpError> {
     while bytes.len() < BODY_LIMIT {
         let Some(frame) = body.frame().await else { break };
         if let Some(data) = frame.map_err(describe)?.data_ref() {
-            bytes.extend(data.iter().take(BODY_LIMIT - bytes.len()));
+            let room = BODY_LIMIT - bytes.len();
+            bytes.extend_from_slice(data.get(..room).unwrap_or(data));
         }
     }
     Ok(bytes)

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 /// How long a name can be, in bytes; the kernel cuts it there (`TASK_COMM_LEN` without its end mark).
@@ -46,7 +47,8 @@ pub(super) fn matching(pattern: &Pattern) -> io::Result<Vec<Pid>> {
     let mut pids = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        if let Some(pid) = number.and_then(Pid::from_raw).filter(|&pid| matches(pid, pattern)) {
+        let Some(pid) = number.and_then(Pid::from_raw) else { continue };
+        if matches(pid, pattern)? {
             pids.push(pid);
         }
     }
@@ -54,19 +56,27 @@ pub(super) fn matching(pattern: &Pattern) -> io::Result<Vec<Pid>> {
     Ok(pids)
 }
 
-/// Whether the process lives and matches. One that cannot be read has ended.
-pub(super) fn matches(pid: Pid, pattern: &Pattern) -> bool {
-    let Ok(bytes) = read(pid, "stat") else { return false };
-    let Some(stat) = Stat::parse(&bytes) else { return false };
-    pattern.has_name(&stat)
-        && pattern.command_line.as_deref().is_none_or(|expected| {
-            read(pid, "cmdline").is_ok_and(|arguments| command_line(&arguments) == expected.as_bytes())
-        })
+/// Whether the process lives and matches.
+///
+/// Fails only if that cannot be told, as with too many open files: then the process may live as well as not.
+pub(super) fn matches(pid: Pid, pattern: &Pattern) -> io::Result<bool> {
+    let Some(stat) = read(pid, "stat")? else { return Ok(false) };
+    if !Stat::parse(&stat).is_some_and(|stat| pattern.has_name(&stat)) {
+        return Ok(false);
+    }
+    let Some(expected) = &pattern.command_line else { return Ok(true) };
+    Ok(read(pid, "cmdline")?.is_some_and(|arguments| command_line(&arguments) == expected.as_bytes()))
 }
 
-fn read(pid: Pid, file: &str) -> io::Result<Vec<u8>> {
-    let content = fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero()))?;
-    if content.is_empty() { Err(ErrorKind::NotFound.into()) } else { Ok(content) }
+/// A file of the process; none if the process has ended, or is none of our business.
+fn read(pid: Pid, file: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(None),
+        // It ended between opening the file and reading it.
+        Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The beginning of `/proc/PID/stat` (`man 5 proc_pid_stat`): `PID (name) state ...`.
