@@ -81,12 +81,13 @@ pub struct HealthCheckSpec {
     #[serde(default = "HealthCheckSpec::default_timeout")]
     #[x_kube(validation = rules::duration_within("10ms", "1h"))]
     pub timeout: DurationString,
-    /// How many probes in a row must succeed until a failing check passes: 1 to 100, default 2. The very first result
-    /// counts at once.
+    /// How many probes in a row must succeed until the check passes: 1 to 100, default 2. The first result takes as
+    /// many; until there is one, probes follow each other every 100ms.
     #[serde(default = "HealthCheckSpec::default_count")]
     #[schemars(range(min = 1, max = 100))]
     pub rise: u8,
-    /// How many probes in a row must fail until a passing check fails: 1 to 100, default 2.
+    /// How many probes in a row must fail until the check fails: 1 to 100, default 2. Where the kernel itself reports the
+    /// failure (the end of a process, a file), the first one decides.
     #[serde(default = "HealthCheckSpec::default_count")]
     #[schemars(range(min = 1, max = 100))]
     pub fall: u8,
@@ -124,7 +125,13 @@ pub struct Recovery {
     #[schemars(length(min = 1, max = 64), inner(length(max = 1024)))]
     #[x_kube(merge_strategy = ListMerge::Atomic, validation = rules::program())]
     pub command: Vec<String>,
-    /// How long the command may run: 10ms to 1h, default 10s.
+    /// The user of the node to run it as, as in `command.user`. Restarting a service usually takes root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = rules::user_name())]
+    pub user: Option<String>,
+    /// How long the command may run: 10ms to 1h, default 10s. So the check fails later by at most `attempts` times this
+    /// timeout and that of the probe.
     #[serde(default = "Recovery::default_timeout")]
     #[x_kube(validation = rules::duration_within("10ms", "1h"))]
     pub timeout: DurationString,

@@ -76,6 +76,11 @@ pub(crate) fn program() -> Rule {
     )
 }
 
+/// A user of the node.
+pub(crate) fn user_name() -> Rule {
+    Rule::new("self.matches('^[a-z_][a-z0-9_-]*$')").message("must be the name of a user, such as nobody")
+}
+
 /// Exactly one of several optional fields is given.
 pub(crate) fn exactly_one_of(fields: &[&str]) -> Rule {
     Rule::new(format!("[{}].exists_one(given, given)", has_each(fields)))

@@ -79,9 +79,7 @@ pub struct CommandProbe {
     /// The user of the node to run it as. Default: the user that the agent names for commands, an unprivileged one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[a-z_][a-z0-9_-]*$')").message("must be the name of a user, such as nobody")
-    )]
+    #[x_kube(validation = rules::user_name())]
     pub user: Option<String>,
 }
 

@@ -275,6 +275,12 @@ const REFUSED: &[(UserKind, &str, &str, &str)] = &[
     ),
     (
         HealthCheck,
+        "{icmp: {host: a}, recovery: {command: [a], user: Root!}}",
+        "spec.recovery.user",
+        "must be the name of a user",
+    ),
+    (
+        HealthCheck,
         "{icmp: {host: a}, recovery: {command: [a], timeout: 5}}",
         "spec.recovery.timeout",
         "must be a string",
@@ -405,7 +411,7 @@ const ACCEPTED: &[(UserKind, &str)] = &[
     (HealthCheck, "{process: {commandLine: 'nginx: master process', minimum: 1, maximum: 1}}"),
     (HealthCheck, "{file: {path: /run/down, mode: Absent}}"),
     (HealthCheck, "{command: {command: [dir/check..sh, '', --x], user: _apt}}"),
-    (HealthCheck, "{grpc: {port: 50051}, recovery: {command: [restart], timeout: 1h, attempts: 10}}"),
+    (HealthCheck, "{grpc: {port: 50051}, recovery: {command: [restart], user: root, timeout: 1h, attempts: 10}}"),
     (HealthCheck, "{dns: {name: .}}"),
     (HealthCheck, "{dns: {name: _sip._tcp.example.org., type: SRV, port: 5353}}"),
     (HealthCheck, "{udp: {port: 53, binaryPayload: YWI=, requireReply: true}}"),

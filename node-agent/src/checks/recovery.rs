@@ -19,7 +19,7 @@ pub(super) struct Recoverer {
 impl Recoverer {
     pub(super) fn new(name: &str, recovery: &Recovery, policy: &CommandPolicy) -> Self {
         Self {
-            command: CommandRunner::new(name, &recovery.command, None, policy),
+            command: CommandRunner::new(name, &recovery.command, recovery.user.as_deref(), policy),
             limit: recovery.timeout,
             attempts: recovery.attempts.max(1),
         }

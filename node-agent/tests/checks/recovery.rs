@@ -133,3 +133,15 @@ async fn recovery_is_tried_before_the_first_failure_too() {
     checks.apply(&[("check", &spec(&commands, "service", "command: [start]"))]);
     checks.settles(Up).await;
 }
+
+#[tokio::test]
+async fn recovery_runs_as_the_user_that_it_names() {
+    let commands = Commands::new();
+    commands.script("restart", "id -un > TRACES/user; touch TRACES/service");
+    let mut checks = running(&commands, "command: [restart], user: root").await;
+
+    fs::remove_file(commands.trace("service")).unwrap();
+    eventually("the recovery has run", || commands.read("user") == "root\n").await;
+    checks.says("service exists").await;
+    checks.assert_quiet();
+}
