@@ -2,9 +2,21 @@
 
 #![deny(unsafe_code)]
 
+pub mod app;
 pub mod checks;
+pub mod cli;
 pub mod desired;
 pub mod election;
+pub mod http;
+pub mod logging;
+pub mod metrics;
 pub mod network;
+pub mod passwords;
+mod readable;
+pub mod run;
 pub mod snapshot;
+pub mod source;
+pub mod state_dir;
+pub mod status;
 pub mod system;
+pub mod translate;

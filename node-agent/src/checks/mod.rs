@@ -14,7 +14,6 @@ mod finding;
 mod http;
 mod prober;
 mod process;
-mod readable;
 mod recovery;
 mod runner;
 mod supervisor;

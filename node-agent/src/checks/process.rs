@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use super::blocking::OneAtATime;
 use super::finding::Finding;
-use super::readable::Readable;
+use crate::readable::Readable;
 use table::Pattern;
 
 pub(super) struct ProcessProber {

@@ -15,7 +15,7 @@ use tokio::net::unix::pipe;
 
 use super::output::Output;
 use super::program::Program;
-use crate::checks::readable::Readable;
+use crate::readable::Readable;
 
 /// Where a command finds other programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 
-use crate::checks::readable::Readable;
+use crate::readable::Readable;
 
 /// The folder itself has gone, moved, or been lost sight of.
 const FOLDER_CHANGED: EventMask = EventMask::DELETE_SELF

@@ -93,7 +93,12 @@ impl Driver {
         let target = self.target(seat);
         let Some(member) = self.member(seat) else { return false };
         match step(member, &target) {
-            Step::Stay => false,
+            Step::Stay => {
+                if let Target::Unusable(problem) = target {
+                    self.explain(seat, problem);
+                }
+                false
+            }
             Step::Leave => {
                 // A router that has a place leaves it at the next call.
                 self.links_changed |= member.binding.is_some();
@@ -160,18 +165,27 @@ impl Driver {
     }
 
     fn tell_down(&mut self, seat: Seat, problem: String) {
-        let Some(member) = self.member(seat) else { return };
-        let news = member.problem != problem && !problem.is_empty();
-        member.problem.clone_from(&problem);
-        if news && let Some(running) = self.engine.get(seat.slot) {
-            let router = running.router_name(seat.member).to_owned();
-            self.report(Report::Unusable { router, message: problem });
-        }
+        self.explain(seat, problem);
         self.tell(seat, Link::Down);
     }
 
+    /// Notes why a virtual router does not run, and says so if it is news.
+    fn explain(&mut self, seat: Seat, problem: String) {
+        let Some(member) = self.member(seat) else { return };
+        if member.problem == problem {
+            return;
+        }
+        member.problem.clone_from(&problem);
+        if let Some(running) = self.engine.get(seat.slot)
+            && !problem.is_empty()
+        {
+            let router = running.router_name(seat.member).to_owned();
+            self.report(Report::Unusable { router, message: problem });
+        }
+    }
+
     fn bind(&mut self, seat: Seat, interface: InterfaceIndex, source: IpAddr, multicast: bool) {
-        match self.open_sockets(seat, interface, source, multicast) {
+        match self.open_sockets(interface, source, multicast) {
             Ok(binding) => {
                 self.occupy(seat, interface);
                 self.warn_of_proxy_arp(interface);
@@ -189,19 +203,12 @@ impl Driver {
         }
     }
 
-    fn open_sockets(
-        &mut self,
-        seat: Seat,
-        interface: InterfaceIndex,
-        source: IpAddr,
-        multicast: bool,
-    ) -> io::Result<Binding> {
+    fn open_sockets(&mut self, interface: InterfaceIndex, source: IpAddr, multicast: bool) -> io::Result<Binding> {
         let name = self.interfaces.get(interface).map(|interface| interface.link.name.clone());
         let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let family = Family::of(source);
         self.sockets.listen(interface, family, &self.epoll, TOKEN_FIRST_RECEIVER)?;
         let sender = self.sockets.sender(interface, &name, source, multicast)?;
-        let _ = seat;
         Ok(Binding { interface, source, sender, multicast })
     }
 

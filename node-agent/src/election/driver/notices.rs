@@ -95,7 +95,7 @@ fn priority_changed(running: &RunningGroup) -> Report {
 }
 
 /// A reason with the names and addresses that belong to it; empty where the reason says it all.
-fn explain(running: &RunningGroup, reason: Reason) -> String {
+pub(super) fn explain(running: &RunningGroup, reason: Reason) -> String {
     let own = running.group.priority(MemberIndex(0)).map_or(0, holdfast_vrrp::Priority::get);
     let followed = running.indices().find_map(|member| running.group.followed(member));
     match (reason, running.last_master, followed) {

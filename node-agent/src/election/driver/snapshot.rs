@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use holdfast_vrrp::MemberIndex;
+use holdfast_vrrp::{MemberIndex, Reason};
 
 use super::Driver;
+use super::notices::explain;
 use crate::election::raw_snapshot::{RawRouter, RawSnapshot};
 use crate::election::running::RunningGroup;
 use crate::election::slot::{Seat, Slot};
@@ -55,7 +56,7 @@ impl Driver {
             member: usize::from(member.0),
             state: group.state(),
             reason: group.reason(),
-            message: Arc::clone(&running.message),
+            message: message(running),
             since: running.since,
             transitions: running.transitions,
             priority: group.priority(member)?.get(),
@@ -92,5 +93,13 @@ impl Driver {
             addresses: own.map(|address| address.address).collect(),
             counters: counted.map(super::counters::InterfaceCounted::named).unwrap_or_default(),
         }
+    }
+}
+
+/// What is wrong with an interface may change while the state does not.
+fn message(running: &RunningGroup) -> Arc<str> {
+    match running.group.reason() {
+        reason @ Reason::InterfaceDown => explain(running, reason).into(),
+        _ => Arc::clone(&running.message),
     }
 }

@@ -8,11 +8,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A descriptor that the runtime waits for.
-pub(super) struct Readable(AsyncFd<OwnedFd>);
+pub(crate) struct Readable(AsyncFd<OwnedFd>);
 
 impl Readable {
     /// Must be called on the runtime.
-    pub(super) fn new(descriptor: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(descriptor: OwnedFd) -> io::Result<Self> {
         #[expect(
             deprecated,
             reason = "its successor is unsafe for the sake of types that may close or change their descriptor; \
@@ -22,17 +22,17 @@ impl Readable {
     }
 
     /// Waits until it is readable, and leaves it so. May be dropped at any point.
-    pub(super) async fn wait(&self) -> io::Result<()> {
+    pub(crate) async fn wait(&self) -> io::Result<()> {
         self.0.readable().await.map(drop)
     }
 
     /// As [`Self::wait`], for one among several. An error counts as news: whoever looks will find it.
-    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.0.poll_read_ready(context).map(drop)
     }
 
     /// Waits until `read`, which must not block, has read something. May be dropped at any point: nothing is lost.
-    pub(super) async fn read<T>(&self, mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) async fn read<T>(&self, mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         loop {
             let mut ready = self.0.readable().await?;
             if let Ok(result) = ready.try_io(|_| read()) {

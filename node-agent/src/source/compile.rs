@@ -1,0 +1,163 @@
+//! Objects to the `NodeConfig` of one node, by the same plan that the operator uses.
+
+use std::collections::BTreeMap;
+
+use holdfast_crds::condition::ConditionReason;
+use holdfast_crds::{HealthCheck, Labels, Manifest, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
+use holdfast_plan::{Input, Plan, Verdict, named_nodes, plan};
+use k8s_openapi::api::core::v1::Node;
+
+use super::document::Object;
+use super::problem::Problem;
+
+/// Who this node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeIdentity {
+    /// Its name.
+    pub name: String,
+    /// Labels, beside those of its Node object.
+    pub labels: Labels,
+}
+
+/// What the objects come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compiled {
+    /// What this node runs.
+    pub spec: NodeConfigSpec,
+    /// The objects that the plan refused.
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Default)]
+struct Sorted {
+    virtual_ips: Vec<VirtualIP>,
+    health_checks: Vec<HealthCheck>,
+    groups: Vec<VirtualIPGroup>,
+    nodes: Vec<Node>,
+    files: BTreeMap<String, String>,
+}
+
+/// Plans for all nodes that are known, and takes out what this one runs.
+///
+/// `earlier` is what a cluster remembers. Agents with nothing but a folder must all come to the same plan, so they
+/// remember nothing: virtual router IDs follow from the objects alone.
+pub fn compile<'a>(
+    objects: impl Iterator<Item = (&'a str, &'a Object)>,
+    identity: &NodeIdentity,
+    earlier: &[NodeConfig],
+) -> Compiled {
+    let mut sorted = sort(objects);
+    complete_nodes(&mut sorted, identity);
+    let mut plan = plan(&Input {
+        virtual_ips: &sorted.virtual_ips,
+        health_checks: &sorted.health_checks,
+        groups: &sorted.groups,
+        nodes: &sorted.nodes,
+        earlier,
+    });
+    let spec = plan.node_configs.remove(&identity.name).unwrap_or_default();
+    Compiled { spec, problems: problems(&plan, &sorted.files) }
+}
+
+fn sort<'a>(objects: impl Iterator<Item = (&'a str, &'a Object)>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for (file, object) in objects {
+        sorted.files.insert(object.key(), file.to_owned());
+        match object {
+            Object::Holdfast(Manifest::VirtualIP(vip)) => sorted.virtual_ips.push((**vip).clone()),
+            Object::Holdfast(Manifest::HealthCheck(check)) => sorted.health_checks.push((**check).clone()),
+            Object::Holdfast(Manifest::VirtualIPGroup(group)) => sorted.groups.push((**group).clone()),
+            Object::Node(node) => sorted.nodes.push((**node).clone()),
+        }
+    }
+    sorted
+}
+
+/// Makes up the nodes that nobody has described: this one, and those that a VirtualIP calls by name.
+fn complete_nodes(sorted: &mut Sorted, identity: &NodeIdentity) {
+    let mut names = named_nodes(&sorted.virtual_ips);
+    names.insert(identity.name.clone());
+    let known = |nodes: &[Node], name: &str| nodes.iter().any(|node| node.metadata.name.as_deref() == Some(name));
+    for name in names {
+        if !known(&sorted.nodes, &name) {
+            let mut node = Node::default();
+            node.metadata.name = Some(name);
+            sorted.nodes.push(node);
+        }
+    }
+    for node in &mut sorted.nodes {
+        if node.metadata.name.as_deref() == Some(&identity.name) {
+            node.metadata.labels.get_or_insert_default().extend(identity.labels.clone());
+        }
+    }
+}
+
+fn problems(plan: &Plan, files: &BTreeMap<String, String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, verdict) in &plan.health_checks {
+        problems.extend(problem("HealthCheck", name, verdict, files));
+    }
+    for (name, verdict) in &plan.virtual_ips {
+        problems.extend(problem("VirtualIP", name, &verdict.accepted, files));
+    }
+    for (name, verdict) in &plan.groups {
+        problems.extend(problem("VirtualIPGroup", name, verdict, files));
+    }
+    problems
+}
+
+fn problem<R: ConditionReason>(
+    kind: &str,
+    name: &str,
+    verdict: &Verdict<R>,
+    files: &BTreeMap<String, String>,
+) -> Option<Problem> {
+    if verdict.is_accepted() {
+        return None;
+    }
+    let object = format!("{kind}/{name}");
+    Some(Problem { file: files.get(&object).cloned(), object: Some(object), message: verdict.message.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::parse_file;
+    use super::*;
+
+    fn compiled(text: &str, name: &str, labels: &[(&str, &str)]) -> Compiled {
+        let documents = parse_file("f.yaml", text).expect("good");
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let identity = NodeIdentity { name: name.to_owned(), labels };
+        compile(documents.iter().map(|document| ("f.yaml", &document.object)), &identity, &[])
+    }
+
+    fn vip(spec: &str) -> String {
+        format!(
+            "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {{name: web}}\nspec: {{addresses: [192.0.2.1], {spec}}}\n"
+        )
+    }
+
+    #[test]
+    fn a_node_without_an_object_is_made_up() {
+        let compiled = compiled(&vip(""), "a", &[]);
+        assert!(compiled.problems.is_empty());
+        assert_eq!(compiled.spec.virtual_routers.len(), 1);
+    }
+
+    #[test]
+    fn labels_from_the_command_line_count_for_selectors() {
+        let text = vip("nodeSelector: {matchLabels: {edge: \"yes\"}}");
+        assert_eq!(compiled(&text, "a", &[("edge", "yes")]).spec.virtual_routers.len(), 1);
+        let problems = compiled(&text, "a", &[]).problems;
+        assert!(problems[0].to_string().starts_with("f.yaml: VirtualIP/web: spec.nodeSelector"), "{problems:?}");
+    }
+
+    #[test]
+    fn nodes_that_are_only_named_are_rivals() {
+        let compiled =
+            compiled(&vip("nodePriorities: [{nodeName: a, priority: 100}, {nodeName: b, priority: 99}]"), "a", &[]);
+        let router = &compiled.spec.virtual_routers[0];
+        assert_eq!(router.peers.iter().map(|peer| peer.priority).collect::<Vec<_>>(), [Some(99)]);
+        assert!(!router.peers_known, "without addresses anybody may be the other node");
+    }
+}

@@ -1,0 +1,157 @@
+//! YAML text to valid objects, or everything that is wrong with them.
+
+use std::net::IpAddr;
+
+use holdfast_crds::Manifest;
+use holdfast_crds::manifest::ParseManifestError;
+use k8s_openapi::api::core::v1::Node;
+use serde_json::Value;
+
+use super::problem::Problem;
+
+/// An object of a kind that a folder may hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// An object of Holdfast.
+    Holdfast(Manifest),
+    /// A node of the cluster: its labels, and its addresses as those of a peer.
+    Node(Box<Node>),
+}
+
+/// An object with the document that it was read from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Document {
+    /// The text, as data. It is what is saved: the rules are applied again to what is loaded.
+    pub(super) value: Value,
+    /// The object.
+    pub(super) object: Object,
+}
+
+/// Kind and name: two objects with the same key are the same object.
+pub(super) type Key = String;
+
+impl Object {
+    /// `VirtualIP/web`.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Holdfast(manifest) => format!("{}/{}", manifest.kind(), manifest.name()),
+            Self::Node(node) => format!("Node/{}", node.metadata.name.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// Reads every document of a file. Empty documents count for nothing.
+pub(super) fn parse_file(file: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
+    let values: Vec<Value> = serde_saphyr::from_multiple(text)
+        .map_err(|error| vec![Problem::of_file(file, format!("not YAML: {error}"))])?;
+    parse_values(file, values)
+}
+
+/// As [`parse_file`], from data.
+pub(super) fn parse_values(file: &str, values: Vec<Value>) -> Result<Vec<Document>, Vec<Problem>> {
+    let mut documents = Vec::new();
+    let mut problems = Vec::new();
+    for value in values.into_iter().filter(|value| !value.is_null()) {
+        match parse_object(file, &value) {
+            Ok(object) => documents.push(Document { value, object }),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(documents) } else { Err(problems) }
+}
+
+fn parse_object(file: &str, value: &Value) -> Result<Object, Vec<Problem>> {
+    if is_node(value) {
+        return parse_node(value)
+            .map(|node| Object::Node(Box::new(node)))
+            .map_err(|message| vec![Problem::of_object(file, name_of(value), message)]);
+    }
+    Manifest::parse(value.clone()).map(Object::Holdfast).map_err(|error| match error {
+        ParseManifestError::UnknownKind { .. } => {
+            vec![Problem::of_file(file, format!("{error}; or a Node of v1"))]
+        }
+        ParseManifestError::Invalid(violations) => violations
+            .into_iter()
+            .map(|violation| Problem::of_object(file, name_of(value), violation.to_string()))
+            .collect(),
+    })
+}
+
+fn is_node(value: &Value) -> bool {
+    let text = |field| value.get(field).and_then(Value::as_str);
+    text("apiVersion") == Some("v1") && text("kind") == Some("Node")
+}
+
+/// A node must have a name, and addresses that are ones: a mistyped address would shut a peer out.
+fn parse_node(value: &Value) -> Result<Node, String> {
+    let node: Node = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    if node.metadata.name.as_deref().unwrap_or_default().is_empty() {
+        return Err("metadata.name: required: write the name of the node".to_owned());
+    }
+    let addresses = node.status.as_ref().and_then(|status| status.addresses.as_ref());
+    for (index, address) in addresses.into_iter().flatten().enumerate() {
+        if address.type_ == "InternalIP" && address.address.parse::<IpAddr>().is_err() {
+            let text = &address.address;
+            return Err(format!("status.addresses[{index}].address: {text:?} is not an IP address"));
+        }
+    }
+    Ok(node)
+}
+
+/// What the object calls itself, right or wrong.
+fn name_of(value: &Value) -> String {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or("object");
+    let name = value.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Value::as_str);
+    format!("{kind}/{}", name.unwrap_or("(no name)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(text: &str) -> Vec<String> {
+        parse_file("f.yaml", text).expect_err("problems").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn several_documents_make_several_objects_and_empty_ones_none() {
+        let text = "---\n# nothing\n---\napiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: web}\n\
+                    spec: {addresses: [192.0.2.1]}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n";
+        let documents = parse_file("f.yaml", text).expect("good");
+        let keys: Vec<_> = documents.iter().map(|document| document.object.key()).collect();
+        assert_eq!(keys, ["VirtualIP/web", "Node/a"]);
+    }
+
+    #[test]
+    fn broken_yaml_is_told_with_its_place() {
+        let messages = messages("spec:\n  addresses: [\n  foo: bar\n");
+        assert!(messages[0].starts_with("f.yaml: not YAML: ") && messages[0].contains("line"), "{messages:?}");
+    }
+
+    #[test]
+    fn every_mistake_of_every_object_is_told_with_file_object_and_field() {
+        let text = "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: a}\n\
+                    spec: {addresses: [192.0.2.1], virtualRouterID: 256, color: red}\n---\n\
+                    apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: b}\n\
+                    spec: {addresses: [192.0.2.1], advertisementInterval: 0s}\n";
+        let messages = messages(text);
+        assert_eq!(messages.len(), 3, "{messages:#?}");
+        assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/a: spec.virtualRouterID: ")));
+        assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/a: spec.color: ")));
+        assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/b: spec")), "{messages:#?}");
+    }
+
+    #[test]
+    fn a_foreign_kind_is_refused() {
+        let messages = messages("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n");
+        assert!(messages[0].contains("Deployment of apps/v1"), "{messages:?}");
+    }
+
+    #[test]
+    fn the_addresses_of_a_node_must_be_ones() {
+        let messages = messages(
+            "apiVersion: v1\nkind: Node\nmetadata: {name: a}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0}]}\n",
+        );
+        assert!(messages[0].starts_with("f.yaml: Node/a: status.addresses[0].address"), "{messages:?}");
+    }
+}

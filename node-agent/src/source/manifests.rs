@@ -1,0 +1,201 @@
+//! The objects in force. A file counts as a whole: if anything is wrong with it, the objects that it held before stay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::document::{Document, Key, Object, parse_file, parse_values};
+use super::problem::Problem;
+
+/// The text of each file of a folder, or why it could not be read.
+pub(super) type Files = BTreeMap<String, Result<String, String>>;
+
+/// The last good documents of each file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifests {
+    in_force: BTreeMap<String, Vec<Document>>,
+}
+
+/// The documents in force in the form in which they are saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedManifests(BTreeMap<String, Vec<Value>>);
+
+impl Manifests {
+    /// What was saved, as far as it is still valid.
+    pub fn load(saved: SavedManifests) -> Self {
+        let parse = |(file, values): (String, Vec<Value>)| parse_values(&file, values).ok().map(|good| (file, good));
+        Self { in_force: saved.0.into_iter().filter_map(parse).collect() }
+    }
+
+    /// What to save.
+    pub fn save(&self) -> SavedManifests {
+        let values = |documents: &Vec<Document>| documents.iter().map(|document| document.value.clone()).collect();
+        SavedManifests(self.in_force.iter().map(|(file, documents)| (file.clone(), values(documents))).collect())
+    }
+
+    /// Every object in force, with the name of its file.
+    pub fn objects(&self) -> impl Iterator<Item = (&str, &Object)> + Clone {
+        self.in_force
+            .iter()
+            .flat_map(|(file, documents)| documents.iter().map(|document| (file.as_str(), &document.object)))
+    }
+
+    /// Takes in what is in the folder now, and returns everything that is wrong with it.
+    pub fn update(&mut self, files: &Files) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut fresh = BTreeMap::new();
+        for (file, text) in files {
+            match text {
+                Ok(text) => match parse_file(file, text) {
+                    Ok(documents) => {
+                        fresh.insert(file.clone(), documents);
+                    }
+                    Err(found) => problems.extend(found),
+                },
+                Err(error) => problems.push(Problem::of_file(file, format!("cannot be read: {error}"))),
+            }
+        }
+        problems.extend(self.refuse_duplicates(&mut fresh, files));
+        self.in_force.retain(|file, _| files.contains_key(file));
+        self.in_force.extend(fresh);
+        problems
+    }
+
+    /// Refuses files that name an object of another file, or one object twice. Whoever had the object before keeps it.
+    fn refuse_duplicates(&self, fresh: &mut BTreeMap<String, Vec<Document>>, files: &Files) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        loop {
+            let Some(problem) = self.find_duplicate(fresh, files) else { return problems };
+            if let Some(file) = &problem.file {
+                fresh.remove(file);
+            }
+            problems.push(problem);
+        }
+    }
+
+    fn find_duplicate(&self, fresh: &BTreeMap<String, Vec<Document>>, files: &Files) -> Option<Problem> {
+        let mut owners: BTreeMap<Key, &str> = BTreeMap::new();
+        // What stays in force because its file is bad now cannot be taken over by another file.
+        let kept = self.in_force.iter().filter(|(file, _)| files.contains_key(*file) && !fresh.contains_key(*file));
+        for (file, documents) in kept {
+            owners.extend(documents.iter().map(|document| (document.object.key(), file.as_str())));
+        }
+        let had_it = |file: &str, key: &Key| {
+            self.in_force
+                .get(file)
+                .is_some_and(|documents| documents.iter().any(|document| document.object.key() == *key))
+        };
+        // First the files that had their objects before, then the newcomers.
+        for newcomers in [false, true] {
+            for (file, documents) in fresh {
+                let mut own = BTreeSet::new();
+                for key in documents.iter().map(|document| document.object.key()) {
+                    if !own.insert(key.clone()) {
+                        return Some(Problem::of_object(file, key, "appears twice in this file: remove one"));
+                    }
+                    if had_it(file, &key) == newcomers {
+                        continue;
+                    }
+                    if let Some(owner) = owners.insert(key.clone(), file).filter(|owner| *owner != file) {
+                        let message = format!("is in {owner} too: remove it from one of the files");
+                        return Some(Problem::of_object(file, key, message));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vip(name: &str, address: &str) -> String {
+        format!(
+            "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {{name: {name}}}\nspec: {{addresses: [{address}]}}\n"
+        )
+    }
+
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter().map(|(file, text)| ((*file).to_owned(), Ok((*text).to_owned()))).collect()
+    }
+
+    fn in_force(manifests: &Manifests) -> Vec<String> {
+        manifests.objects().map(|(file, object)| format!("{file}:{}", object.key())).collect()
+    }
+
+    #[test]
+    fn a_broken_file_keeps_its_last_good_objects_and_hinders_no_other() {
+        let mut manifests = Manifests::default();
+        assert!(manifests.update(&files(&[("a.yaml", &vip("a", "192.0.2.1"))])).is_empty());
+        let problems = manifests.update(&files(&[("a.yaml", "kind: ["), ("b.yaml", &vip("b", "192.0.2.2"))]));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(in_force(&manifests), ["a.yaml:VirtualIP/a", "b.yaml:VirtualIP/b"]);
+    }
+
+    #[test]
+    fn one_bad_object_keeps_the_whole_file_as_it_was() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("a.yaml", &vip("a", "192.0.2.1"))]));
+        let both = format!("{}---\n{}", vip("new", "192.0.2.2"), vip("bad", "nonsense"));
+        assert!(!manifests.update(&files(&[("a.yaml", &both)])).is_empty());
+        assert_eq!(in_force(&manifests), ["a.yaml:VirtualIP/a"]);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_takes_its_objects_along() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("a.yaml", &vip("a", "192.0.2.1"))]));
+        assert!(manifests.update(&files(&[])).is_empty());
+        assert!(in_force(&manifests).is_empty());
+    }
+
+    #[test]
+    fn an_object_stays_with_the_file_that_had_it_first() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("b.yaml", &vip("web", "192.0.2.1"))]));
+        let problems =
+            manifests.update(&files(&[("a.yaml", &vip("web", "192.0.2.2")), ("b.yaml", &vip("web", "192.0.2.1"))]));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].to_string(), "a.yaml: VirtualIP/web: is in b.yaml too: remove it from one of the files");
+        assert_eq!(in_force(&manifests), ["b.yaml:VirtualIP/web"]);
+    }
+
+    #[test]
+    fn an_object_may_move_from_one_file_to_another_in_one_step() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("b.yaml", &vip("web", "192.0.2.1"))]));
+        let problems = manifests.update(&files(&[("a.yaml", &vip("web", "192.0.2.1")), ("b.yaml", "")]));
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(in_force(&manifests), ["a.yaml:VirtualIP/web"]);
+    }
+
+    #[test]
+    fn an_object_that_a_broken_file_still_holds_cannot_be_taken_over() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("b.yaml", &vip("web", "192.0.2.1"))]));
+        let problems = manifests.update(&files(&[("a.yaml", &vip("web", "192.0.2.9")), ("b.yaml", "kind: [")]));
+        assert_eq!(problems.len(), 2);
+        assert_eq!(in_force(&manifests), ["b.yaml:VirtualIP/web"]);
+    }
+
+    #[test]
+    fn an_object_twice_in_one_file_is_refused() {
+        let mut manifests = Manifests::default();
+        let twice = format!("{}---\n{}", vip("web", "192.0.2.1"), vip("web", "192.0.2.2"));
+        let problems = manifests.update(&files(&[("a.yaml", &twice)]));
+        assert_eq!(problems.len(), 1);
+        assert!(in_force(&manifests).is_empty());
+    }
+
+    #[test]
+    fn what_is_saved_comes_back() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("a.yaml", &vip("a", "192.0.2.1"))]));
+        let text = serde_json::to_string(&manifests.save()).expect("JSON");
+        let saved: SavedManifests = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(Manifests::load(saved), manifests);
+    }
+}

@@ -1,0 +1,39 @@
+//! Manifests in a folder as the source of what this node runs.
+//!
+//! ```text
+//! folder ─► documents per file ─► objects in force ─► plan() ─► NodeConfig of this node, and what is wrong
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `document.rs` | YAML text to valid objects, or everything that is wrong with them (pure) |
+//! | `manifests.rs` | the objects in force: the last good ones of each file (pure) |
+//! | `compile.rs` | objects to the `NodeConfig` of one node (pure) |
+//! | `folder.rs` | reading a folder |
+//! | `follow.rs` | noticing changes |
+//! | `problem.rs` | what is wrong, for people |
+
+mod compile;
+mod document;
+mod folder;
+mod follow;
+mod manifests;
+mod problem;
+
+use std::collections::BTreeMap;
+
+pub use compile::{Compiled, NodeIdentity, compile};
+pub use folder::{Folder, FolderError};
+pub use follow::{Follower, Update};
+pub use manifests::{Manifests, SavedManifests};
+pub use problem::Problem;
+
+/// Everything that is wrong with a folder of manifests: what the API server would refuse, and what the plan would.
+/// Also returns how many objects there are.
+pub fn check(folder: &Folder) -> Result<(usize, Vec<Problem>), FolderError> {
+    let mut manifests = Manifests::default();
+    let mut problems = manifests.update(&folder.read()?);
+    let identity = NodeIdentity { name: "this-node".to_owned(), labels: BTreeMap::new() };
+    problems.extend(compile(manifests.objects(), &identity, &[]).problems);
+    Ok((manifests.objects().count(), problems))
+}
