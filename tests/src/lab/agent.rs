@@ -12,11 +12,14 @@ use tempfile::TempDir;
 
 use super::agent_status::AgentStatus;
 use super::host::Host;
+use super::http::{self, Response};
 use super::process::{Exit, Process};
 use super::wait;
 
 /// Where every agent serves its status, inside its node.
 pub const HTTP: &str = "127.0.0.1:8470";
+/// The port of it.
+const HTTP_PORT: u16 = 8470;
 
 /// The `holdfast-agent` to test: `$HOLDFAST_AGENT`, else the one that cargo built beside this program.
 pub fn binary() -> Result<PathBuf> {
@@ -159,6 +162,11 @@ impl Agent {
     pub fn status(&self, host: &Host) -> Result<AgentStatus> {
         let text = run_status(&self.binary, host)?;
         serde_json::from_str(&text).with_context(|| format!("cannot read the status: {text}"))
+    }
+
+    /// The answer to a GET of `path` from the agent's own HTTP server.
+    pub fn get(&self, host: &Host, path: &str) -> Result<Response> {
+        http::get(host, HTTP_PORT, path)
     }
 
     /// Waits until the agent says something about itself that satisfies `wanted`.

@@ -1,6 +1,10 @@
 //! What `holdfast-agent status -o json` says, as far as tests read it. Written from the documentation of that command, not
 //! from the agent's types: a field that the agent renames must break a test.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Result, bail};
 use serde::Deserialize;
 
 /// The whole answer.
@@ -14,6 +18,9 @@ pub struct AgentStatus {
     /// Every health check of this node.
     #[serde(default)]
     pub health_checks: Vec<HealthCheckStatus>,
+    /// What is wrong with the manifests, one message each.
+    #[serde(default)]
+    pub configuration_errors: Vec<String>,
 }
 
 /// One virtual router.
@@ -51,9 +58,18 @@ pub struct VirtualRouterStatus {
     /// How often it has changed its state.
     #[serde(default)]
     pub transitions: u64,
-    /// Address of the master that it hears.
+    /// Address of the master that it hears, or its own.
     #[serde(default)]
-    pub master_address: Option<String>,
+    pub master_address: Option<IpAddr>,
+    /// The VIPs that this node holds now.
+    #[serde(default)]
+    pub held: Vec<IpAddr>,
+    /// The reason for people.
+    #[serde(default)]
+    pub message: String,
+    /// Everything that it counts, by name.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// One health check.
@@ -83,6 +99,16 @@ impl AgentStatus {
     pub fn is_in_state(&self, virtual_ip: &str, state: &str) -> bool {
         let mut routers = self.of(virtual_ip).peekable();
         routers.peek().is_some() && routers.all(|router| router.state == state)
+    }
+
+    /// The virtual router of a `VirtualIP` of one family.
+    pub fn router(&self, virtual_ip: &str) -> Result<&VirtualRouterStatus> {
+        let mut routers = self.virtual_routers.iter().filter(|router| router.virtual_ip == virtual_ip);
+        match (routers.next(), routers.next()) {
+            (Some(router), None) => Ok(router),
+            (None, _) => bail!("{} has no virtual router for {virtual_ip}", self.node),
+            (Some(_), Some(_)) => bail!("{virtual_ip} has a virtual router for each family on {}", self.node),
+        }
     }
 
     /// The health check of this name.

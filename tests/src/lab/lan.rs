@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use super::fault::{self, Partition};
 use super::host::Host;
@@ -145,10 +145,10 @@ impl Lan {
     }
 }
 
-/// The two-node LAN with a client that most tests start from.
+/// Two nodes and a client on one LAN: the smallest scene in which an address can move.
 #[derive(Debug)]
 pub struct Pair {
-    /// The LAN. First, so that it goes last in nobody's way: hosts may be dropped in any order.
+    /// The LAN.
     pub lan: Lan,
     /// Node `a`, 10.77.0.1.
     pub a: Host,
@@ -165,13 +165,5 @@ impl Pair {
         let (a, b) = (lan.node("a")?, lan.node("b")?);
         let client = lan.client("client")?;
         Ok(Self { lan, a, b, client })
-    }
-
-    /// The node that sends with the given TTL.
-    pub fn by_time_to_live(&self, time_to_live: u8) -> Result<&Host> {
-        [&self.a, &self.b]
-            .into_iter()
-            .find(|host| host.time_to_live() == time_to_live)
-            .ok_or_else(|| anyhow!("no node sends with TTL {time_to_live}"))
     }
 }

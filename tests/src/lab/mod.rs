@@ -11,7 +11,8 @@
 //! | `pace`, `echo`, `probe`, `probe_report` | the client that asks a VIP every millisecond, and what it lost |
 //! | `holders`, `holder_report` | who answers for a VIP, as a second host sees it |
 //! | `addresses`, `address_message` | addresses of a node's interface, and the moment at which they come and go |
-//! | `keepalived`, `nginx`, `agent` | the programs |
+//! | `http` | a client and a server that answers as a test wants |
+//! | `keepalived`, `nginx`, `agent`, `agent_status` | the programs |
 //!
 //! Everything is named after the process that made it and is removed on drop, so tests run side by side. Nothing touches
 //! the machine's own interfaces.
@@ -29,6 +30,7 @@ pub mod frame;
 pub mod holder_report;
 pub mod holders;
 pub mod host;
+pub mod http;
 mod init;
 pub mod keepalived;
 pub mod lan;
@@ -53,6 +55,7 @@ pub use fault::Partition;
 pub use frame::Frame;
 pub use holders::Holders;
 pub use host::Host;
+pub use http::WebServer;
 pub use keepalived::{Keepalived, KeepalivedInstance};
 pub use lan::Lan;
 pub use mac::Mac;

@@ -1,0 +1,142 @@
+//! Links, carriers and one-way partitions.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use holdfast_tests::lab::fault::Traffic;
+use holdfast_tests::lab::{Capture, Frame, Holders, Partition};
+
+use crate::support::duo::{Duo, VIP};
+use crate::support::manifest::web;
+use crate::support::timing::{INTERVAL, LONG, NOISE, master_down, skew};
+
+/// Cuts the master off by `fault`, and checks that it notices, that it is replaced in time, and that it comes back after
+/// `repair` without a loss.
+fn lose_link(fault: impl Fn(&Duo) -> Result<()>, repair: impl Fn(&Duo) -> Result<()>) -> Result<()> {
+    let duo = Duo::elected(&[web("")])?;
+    let prober = duo.probe()?;
+    let event = Instant::now();
+    fault(&duo)?;
+    prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
+    duo.a.wait_for("web", "FAULT")?;
+    assert_eq!(duo.a.router("web")?.reason, Some("InterfaceDown".to_owned()));
+    assert!(!duo.a.holds(VIP)?);
+    let during = prober.stop()?;
+    assert!(during.longest_gap() <= master_down(100) + NOISE, "{during}");
+
+    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let repaired = Instant::now();
+    repair(&duo)?;
+    prober.wait_for_answer_of(&duo.a.host, repaired, LONG)?;
+    duo.b.wait_for("web", "BACKUP")?;
+    let after = prober.stop()?;
+    assert_eq!(after.lost(), 0, "{after}");
+    Ok(())
+}
+
+#[test]
+fn a_link_set_down_is_a_fault_until_it_is_up_again() -> Result<()> {
+    lose_link(|duo| duo.a.host.set_link_down("eth0"), |duo| duo.a.host.set_link_up("eth0"))
+}
+
+#[test]
+fn a_lost_carrier_is_a_fault_until_it_is_back() -> Result<()> {
+    lose_link(|duo| duo.lan.cut_carrier(&duo.a.host), |duo| duo.lan.restore_carrier(&duo.a.host))
+}
+
+#[test]
+fn a_master_that_nobody_hears_is_replaced_and_after_healing_there_is_one() -> Result<()> {
+    let mut duo = Duo::elected(&[web("")])?;
+    let event = Instant::now();
+    duo.lan.partition(Partition::mute(&duo.a.host, Traffic::Everything))?;
+    duo.b.wait_for("web", "MASTER")?;
+    assert!(event.elapsed() <= master_down(100) + NOISE * 2);
+
+    let holders = Holders::watch(&duo.observer, VIP)?;
+    let healed = Instant::now();
+    duo.lan.heal()?;
+    duo.b.wait_for("web", "BACKUP")?;
+    std::thread::sleep(INTERVAL * 5);
+    assert_eq!(duo.a.router("web")?.state, "MASTER", "the better one stays");
+    let holders = holders.stop()?;
+    assert!(holders.held_until(healed, duo.b.host.mac()) <= INTERVAL * 2 + NOISE, "{holders}");
+    assert!(!duo.b.holds(VIP)?);
+    Ok(())
+}
+
+#[test]
+fn clients_find_the_remaining_master_after_a_partition_of_adverts_has_healed() -> Result<()> {
+    let mut duo = Duo::elected(&[web("")])?;
+    duo.lan.partition(Partition::mute(&duo.a.host, Traffic::Adverts))?;
+    duo.b.wait_for("web", "MASTER")?;
+    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let healed = Instant::now();
+    duo.lan.heal()?;
+    // Without a new announcement the client would go on asking b.
+    prober.wait_for_answer_of(&duo.a.host, healed, LONG)?;
+    duo.b.wait_for("web", "BACKUP")?;
+    let report = prober.stop()?;
+    let switched = report.switched(healed, &duo.a.host).context("a never answered")?;
+    assert!(switched <= INTERVAL * 2 + NOISE, "{switched:?}");
+    Ok(())
+}
+
+#[test]
+fn a_deaf_master_goes_on_undisturbed() -> Result<()> {
+    let mut duo = Duo::elected(&[web("")])?;
+    let before = duo.b.router("web")?.transitions;
+    duo.lan.partition(Partition::deafen(&duo.a.host, Traffic::Adverts))?;
+    let prober = duo.probe()?;
+    std::thread::sleep(master_down(100) * 3);
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(duo.a.router("web")?.state, "MASTER");
+    assert_eq!(duo.b.router("web")?.transitions, before);
+    Ok(())
+}
+
+#[test]
+fn a_deaf_backup_takes_over_wrongly_and_the_master_asserts_itself() -> Result<()> {
+    let mut duo = Duo::elected(&[web("")])?;
+    let capture = Capture::start(duo.client.namespace(), "eth0")?;
+    duo.lan.partition(Partition::between(&duo.a.host, &duo.b.host, Traffic::Adverts))?;
+    duo.b.wait_for("web", "MASTER")?;
+    let (a, b) = (duo.a.host.mac(), duo.b.host.mac());
+    let announcement = |frame: &Frame| frame.announced() == Some(VIP);
+    let usurped = capture.wait_for("b announces", LONG, |frame| frame.source() == Some(b) && announcement(frame))?;
+    // RFC 9568 §6.4.3: a master that hears a lesser one sends an advert at once; clients need the address announced too.
+    let asserted = capture
+        .wait_for("a asserts itself", LONG, |frame| {
+            frame.source() == Some(a) && announcement(frame) && frame.at >= usurped.at
+        })?
+        .at;
+    assert!(asserted - usurped.at <= INTERVAL + NOISE, "{:?}", asserted - usurped.at);
+    assert_eq!(duo.a.router("web")?.state, "MASTER");
+    let healed = Instant::now();
+    duo.lan.heal()?;
+    duo.b.wait_for("web", "BACKUP")?;
+    assert!(healed.elapsed() <= INTERVAL + Duration::from_secs(1));
+    Ok(())
+}
+
+#[test]
+fn a_fault_tells_the_backup_at_once_where_it_still_can() -> Result<()> {
+    // The address lives on eth0, and eth1 is tracked with weight 0: a lost eth1 leaves eth0 able to send priority 0.
+    let mut duo = Duo::new(&[web("trackInterfaces: [{name: eth1}]\n")])?;
+    let uplink = holdfast_tests::lab::Lan::with_index(1)?;
+    uplink.attach(&duo.a.host, "eth1")?;
+    uplink.attach(&duo.b.host, "eth1")?;
+    duo.a.start_as("MASTER")?;
+    duo.b.start_as("BACKUP")?;
+    let prober = duo.probe()?;
+    let event = Instant::now();
+    uplink.cut_carrier(&duo.a.host)?;
+    prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
+    let report = prober.stop()?;
+    let gap = report.longest_gap();
+    assert!(gap <= skew(100) + NOISE, "the skew instead of three intervals: {gap:?}");
+    duo.a.wait_for("web", "FAULT")?;
+    uplink.restore_carrier(&duo.a.host)?;
+    duo.a.wait_for("web", "MASTER")?;
+    Ok(())
+}

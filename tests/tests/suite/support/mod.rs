@@ -1,0 +1,6 @@
+//! What the suites share: manifests, nodes with agents, and the times that the protocol allows.
+
+pub(crate) mod duo;
+pub(crate) mod manifest;
+pub(crate) mod member;
+pub(crate) mod timing;
