@@ -38,6 +38,14 @@ impl Object {
             Self::Node(node) => format!("Node/{}", node.metadata.name.as_deref().unwrap_or_default()),
         }
     }
+
+    /// The name of the node that this object describes, if it is one.
+    pub fn node_name(&self) -> Option<&str> {
+        match self {
+            Self::Node(node) => node.metadata.name.as_deref(),
+            Self::Holdfast(_) => None,
+        }
+    }
 }
 
 /// Reads every document of a file. Empty documents count for nothing.

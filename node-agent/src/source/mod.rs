@@ -33,7 +33,10 @@ pub use problem::Problem;
 pub fn check(folder: &Folder) -> Result<(usize, Vec<Problem>), FolderError> {
     let mut manifests = Manifests::default();
     let mut problems = manifests.update(&folder.read()?);
-    let identity = NodeIdentity { name: "this-node".to_owned(), labels: BTreeMap::new() };
+    // Which node asks makes no difference, as long as it is one of those described.
+    let described = manifests.objects().find_map(|(_, object)| object.node_name().map(str::to_owned));
+    let name = described.unwrap_or_else(|| "this-node".to_owned());
+    let identity = NodeIdentity { name, labels: BTreeMap::new() };
     problems.extend(compile(manifests.objects(), &identity, &[]).problems);
     Ok((manifests.objects().count(), problems))
 }
