@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use holdfast_vrrp::TrackState::{Down, Up};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{HandshakeKind, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::http::{Server, exchange};
-use crate::support::{Checks, folder};
+use crate::support::{Checks, eventually, folder};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
@@ -51,10 +51,13 @@ impl Authority {
     }
 }
 
-/// A server with a certificate for `name`, and the names that clients asked it for.
+/// A server with a certificate for `name`, and what its clients did.
 struct TlsServer {
     server: Server,
+    /// The names that they asked for.
     names: Arc<Mutex<Vec<Option<String>>>>,
+    /// Whether they took up an earlier session.
+    handshakes: Arc<Mutex<Vec<Option<HandshakeKind>>>>,
 }
 
 impl TlsServer {
@@ -67,19 +70,21 @@ impl TlsServer {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let names = Arc::new(Mutex::new(Vec::new()));
-        let seen = names.clone();
+        let (names, handshakes) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let seen = (names.clone(), handshakes.clone());
         let server = Server::start(move |stream, requests| {
             let (acceptor, seen) = (acceptor.clone(), seen.clone());
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    seen.lock().unwrap().push(stream.get_ref().1.server_name().map(str::to_owned));
+                    let session = stream.get_ref().1;
+                    seen.0.lock().unwrap().push(session.server_name().map(str::to_owned));
+                    seen.1.lock().unwrap().push(session.handshake_kind());
                     exchange(stream, &requests, ANSWER).await;
                 }
             }
         })
         .await;
-        Self { server, names }
+        Self { server, names, handshakes }
     }
 
     /// Whether a check with these fields of `http` and of `tls` passes, and what it says.
@@ -189,6 +194,21 @@ async fn the_tls_name_is_that_of_the_host_header_unless_specified() {
     let trust = bundle(&authority.pem());
     assert_eq!(server.verdict("hostHeader: 'www.example:8443',", &trust).await, passes());
     assert_eq!(server.names.lock().unwrap()[0].as_deref(), Some("www.example"));
+}
+
+#[tokio::test]
+async fn each_probe_looks_at_the_certificate_again() {
+    let authority = Authority::new("authority");
+    let server = TlsServer::new(&authority, "127.0.0.1", Validity::Now).await;
+    let trust = bundle(&authority.pem());
+    let port = server.server.port;
+    let spec = format!("{{interval: 100ms, timeout: 5s, http: {{scheme: HTTPS, port: {port}, tls: {{{trust}}}}}}}");
+    let mut checks = Checks::of(&spec);
+    checks.settles(Up).await;
+    eventually("four probes", || server.server.requests().len() >= 4).await;
+
+    let handshakes = server.handshakes.lock().unwrap().clone();
+    assert!(handshakes.iter().all(|kind| *kind == Some(HandshakeKind::Full)), "{handshakes:?}");
 }
 
 #[tokio::test]
