@@ -54,7 +54,9 @@ impl Node {
     /// Starts nginx, if it does not run.
     pub(super) fn start_nginx(&mut self) -> Result<()> {
         if self.nginx.is_none() {
-            self.nginx = Some(Nginx::start(&self.host, 80)?);
+            let nginx = Nginx::start(&self.host, 80)?;
+            nginx.process().hide_log();
+            self.nginx = Some(nginx);
         }
         Ok(())
     }
@@ -69,7 +71,7 @@ impl Node {
     /// Starts the agent; returns when that was.
     pub(super) fn start_agent(&mut self) -> Result<Instant> {
         let started = Instant::now();
-        let mut agent = self.home.start(&self.host)?;
+        let agent = self.home.start(&self.host)?;
         agent.process().hide_log();
         self.agent = Some(agent);
         Ok(started)
