@@ -31,6 +31,11 @@ impl Group {
                 return;
             }
         };
+        let to_group = datagram.destination.is_multicast();
+        if to_group != matches!(config.transport, Transport::Multicast) {
+            member.counters.transport_mismatches += 1;
+            return;
+        }
         if !is_from_a_peer(config, member, index, datagram.source, actions) {
             return;
         }
