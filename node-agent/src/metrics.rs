@@ -210,7 +210,12 @@ mod tests {
             version: "0".to_owned(),
             snapshot: Snapshot {
                 virtual_routers: vec![router],
-                interfaces: vec![InterfaceSnapshot { name: "eth0".to_owned(), up: true, addresses: Vec::new() }],
+                interfaces: vec![InterfaceSnapshot {
+                    name: "eth0".to_owned(),
+                    up: true,
+                    addresses: Vec::new(),
+                    counters: BTreeMap::new(),
+                }],
                 counters: [("netlink_overruns".to_owned(), 4)].into(),
             },
             health_checks: vec![CheckSnapshot {

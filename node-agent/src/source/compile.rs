@@ -1,10 +1,10 @@
 //! Objects to the `NodeConfig` of one node, by the same plan that the operator uses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_crds::condition::ConditionReason;
+use holdfast_crds::condition::{AcceptedReason, ConditionReason, GroupAcceptedReason};
 use holdfast_crds::{HealthCheck, Labels, Manifest, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
-use holdfast_plan::{Input, Plan, Verdict, named_nodes, plan};
+use holdfast_plan::{Input, Plan, Verdict, VirtualIPVerdict, named_nodes, plan};
 use k8s_openapi::api::core::v1::Node;
 
 use super::document::Object;
@@ -47,6 +47,7 @@ pub fn compile<'a>(
     earlier: &[NodeConfig],
 ) -> Compiled {
     let mut sorted = sort(objects);
+    let nodes_described = !sorted.nodes.is_empty();
     complete_nodes(&mut sorted, identity);
     let mut plan = plan(&Input {
         virtual_ips: &sorted.virtual_ips,
@@ -56,6 +57,9 @@ pub fn compile<'a>(
         earlier,
     });
     let spec = plan.node_configs.remove(&identity.name).unwrap_or_default();
+    if !nodes_described {
+        forgive_missing_nodes(&mut plan, &sorted.groups);
+    }
     Compiled { spec, problems: problems(&plan, &sorted.files) }
 }
 
@@ -90,6 +94,22 @@ fn complete_nodes(sorted: &mut Sorted, identity: &NodeIdentity) {
             node.metadata.labels.get_or_insert_default().extend(identity.labels.clone());
         }
     }
+}
+
+/// Without Node objects nobody knows the labels of the other nodes: that this one is not selected is no mistake.
+fn forgive_missing_nodes(plan: &mut Plan, groups: &[VirtualIPGroup]) {
+    let not_here = |verdict: &VirtualIPVerdict| verdict.accepted.reason == AcceptedReason::NoMatchingNodes;
+    let unselected: BTreeSet<String> =
+        plan.virtual_ips.extract_if(.., |_, verdict| not_here(verdict)).map(|(name, _)| name).collect();
+    let lacks_member = |name: &str| {
+        let mut groups = groups.iter().filter(|group| group.metadata.name.as_deref() == Some(name));
+        groups.any(|group| group.spec.members.iter().any(|member| unselected.contains(member)))
+    };
+    plan.groups.retain(|name, verdict| match verdict.reason {
+        GroupAcceptedReason::NoMatchingNodes => false,
+        GroupAcceptedReason::MemberNotAccepted => !lacks_member(name),
+        _ => true,
+    });
 }
 
 fn problems(plan: &Plan, files: &BTreeMap<String, String>) -> Vec<Problem> {
@@ -148,8 +168,22 @@ mod tests {
     fn labels_from_the_command_line_count_for_selectors() {
         let text = vip("nodeSelector: {matchLabels: {edge: \"yes\"}}");
         assert_eq!(compiled(&text, "a", &[("edge", "yes")]).spec.virtual_routers.len(), 1);
-        let problems = compiled(&text, "a", &[]).problems;
-        assert!(problems[0].to_string().starts_with("f.yaml: VirtualIP/web: spec.nodeSelector"), "{problems:?}");
+        assert!(compiled(&text, "a", &[]).spec.virtual_routers.is_empty());
+    }
+
+    #[test]
+    fn a_selector_that_selects_nobody_is_a_mistake_only_if_the_nodes_are_described() {
+        let text = vip("nodeSelector: {matchLabels: {edge: \"yes\"}}")
+            + "---\napiVersion: holdfast.dev/v1alpha1\nkind: VirtualIPGroup\nmetadata: {name: all}\n\
+               spec: {members: [web, other]}\n---\n"
+            + &vip("virtualRouterID: 9").replace("web", "other").replace("192.0.2.1", "192.0.2.2");
+        assert_eq!(compiled(&text, "a", &[]).problems, [], "the other nodes may be selected");
+
+        let described = text + "---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n";
+        let problems: Vec<String> = compiled(&described, "a", &[]).problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 2, "{problems:#?}");
+        assert!(problems[0].starts_with("f.yaml: VirtualIP/web: spec.nodeSelector"), "{problems:#?}");
+        assert!(problems[1].starts_with("f.yaml: VirtualIPGroup/all: spec.members"), "{problems:#?}");
     }
 
     #[test]

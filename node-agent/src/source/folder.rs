@@ -55,7 +55,12 @@ fn is_manifest(name: &str) -> bool {
 }
 
 fn read_file(path: &Path) -> io::Result<String> {
-    let size = fs::metadata(path)?.len();
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        // Opening a pipe would wait for a writer.
+        return Err(io::Error::other("not a regular file"));
+    }
+    let size = metadata.len();
     if size > MAXIMUM_SIZE {
         return Err(io::Error::other(format!("{size} bytes are more than {MAXIMUM_SIZE}")));
     }

@@ -28,15 +28,36 @@ pub use follow::{Follower, Update};
 pub use manifests::{Manifests, SavedManifests};
 pub use problem::Problem;
 
-/// Everything that is wrong with a folder of manifests: what the API server would refuse, and what the plan would.
-/// Also returns how many objects there are.
-pub fn check(folder: &Folder) -> Result<(usize, Vec<Problem>), FolderError> {
+/// What [`check`] found in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many objects are in order, by themselves.
+    pub objects: usize,
+    /// How many files were read.
+    pub files: usize,
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Checked {
+    /// Such as `3 objects of 1 file`.
+    pub fn counted(&self) -> String {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let (objects, files) = (self.objects, self.files);
+        format!("{objects} object{} of {files} file{}", plural(objects), plural(files))
+    }
+}
+
+/// Finds everything that is wrong with a folder of manifests: what the API server would refuse, and what the plan would.
+pub fn check(folder: &Folder) -> Result<Checked, FolderError> {
+    let files = folder.read()?;
     let mut manifests = Manifests::default();
-    let mut problems = manifests.update(&folder.read()?);
+    let mut problems = manifests.update(&files);
     // Which node asks makes no difference, as long as it is one of those described.
     let described = manifests.objects().find_map(|(_, object)| object.node_name().map(str::to_owned));
     let name = described.unwrap_or_else(|| "this-node".to_owned());
     let identity = NodeIdentity { name, labels: BTreeMap::new() };
     problems.extend(compile(manifests.objects(), &identity, &[]).problems);
-    Ok((manifests.objects().count(), problems))
+    problems.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(Checked { objects: manifests.objects().count(), files: files.len(), problems })
 }
