@@ -1,0 +1,181 @@
+//! How fast it is. The numbers are printed; the assertions only catch what is badly wrong.
+
+use std::io::IoSliceMut;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use holdfast_node_agent::desired::DesiredGroup;
+use holdfast_node_agent::snapshot::RouterState;
+use holdfast_node_agent::system::bind_packet_socket;
+use holdfast_vrrp::State;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::lan::{Lan, Namespace};
+use crate::node::{GroupSpec, Node};
+
+/// Sees the IPv4 packets that an interface sends and receives, with the kernel's time.
+struct TimedCapture(Socket);
+
+impl TimedCapture {
+    fn on(namespace: &Namespace, number: u32) -> Self {
+        const ALL_ETHERNET_TYPES: u16 = 0x0003;
+        let file = format!("cat /sys/class/net/eth{number}/ifindex");
+        let index = namespace.exec(&file).trim().parse().expect("a number");
+        let socket =
+            namespace.enter(|| Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0))).expect("root may"));
+        socket.set_recv_buffer_size(64 << 20).expect("a valid size");
+        setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).expect("root may");
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("the kernel can");
+        bind_packet_socket(&socket, index, ALL_ETHERNET_TYPES).expect("the interface is there");
+        Self(socket)
+    }
+
+    /// The time since 1970 and the bytes of the frames that are there.
+    fn drain(&self) -> Vec<(Duration, Vec<u8>)> {
+        let mut frames = Vec::new();
+        let mut buffer = [0; 2_048];
+        let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
+        loop {
+            let (length, time) = {
+                let mut slices = [IoSliceMut::new(&mut buffer)];
+                let received = recvmsg::<SockaddrStorage>(
+                    self.0.as_raw_fd(),
+                    &mut slices,
+                    Some(&mut control),
+                    MsgFlags::MSG_DONTWAIT,
+                );
+                let Ok(message) = received else { return frames };
+                let time = message.cmsgs().expect("room for them").find_map(|control| match control {
+                    ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                    _ => None,
+                });
+                (message.bytes, time.expect("a time"))
+            };
+            frames.push((time, buffer[..length].to_vec()));
+        }
+    }
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+/// The adverts of a master follow a fixed schedule, so how late each leaves is how far it is from the schedule.
+#[test]
+fn adverts_leave_when_they_are_due() {
+    let lan = Lan::new(1);
+    let mut node = Node::start(lan.host(1));
+    let capture = TimedCapture::on(lan.host(1), 0);
+    let interval = Duration::from_millis(10);
+    node.apply(&[GroupSpec::new(51, 200, "10.0.0.100").with(|spec| spec.interval = interval).group()]);
+    node.await_state("vip51", State::Master);
+    std::thread::sleep(Duration::from_secs(4));
+    let is_advert = |frame: &[u8]| frame[12..14] == [0x08, 0x00] && frame[23] == 112;
+    let frames = capture.drain();
+    let times: Vec<Duration> = frames.into_iter().filter(|(_, frame)| is_advert(frame)).map(|(time, _)| time).collect();
+    let first = times[0];
+    // The schedule is that of the punctual ones: every advert is at or after it.
+    let phase = |time: Duration| {
+        let since = (time - first).as_nanos() as i128;
+        let interval = interval.as_nanos() as i128;
+        since - (since + interval / 2) / interval * interval
+    };
+    let earliest = times.iter().map(|time| phase(*time)).min().expect("adverts");
+    let mut late: Vec<Duration> =
+        times.iter().map(|time| Duration::from_nanos((phase(*time) - earliest) as u64)).collect();
+    late.sort_unstable();
+    println!(
+        "{} adverts every 10 ms: late by p50 {:?}, p90 {:?}, p99 {:?}, at most {:?}",
+        late.len(),
+        percentile(&late, 50),
+        percentile(&late, 90),
+        percentile(&late, 99),
+        late[late.len() - 1]
+    );
+    assert!(times.len() >= 380, "{} adverts in 4 s", times.len());
+    assert_eq!(node.router("vip51").transitions, 1);
+}
+
+fn groups(count: u32, priority: u8, interval: Duration) -> Vec<DesiredGroup> {
+    (0..count)
+        .map(|number| {
+            let vrid = u8::try_from(number % 250 + 1).expect("small");
+            let address = IpAddr::from(Ipv4Addr::from(0x0a09_0000 + number));
+            GroupSpec::new(vrid, priority, "10.0.0.100")
+                .with(|spec| {
+                    spec.name = format!("vip{number}");
+                    spec.addresses = vec![(address, 32)];
+                    spec.interval = interval;
+                    spec.interface =
+                        holdfast_node_agent::desired::InterfaceChoice::Named(format!("eth{}", number / 250));
+                })
+                .group()
+        })
+        .collect()
+}
+
+fn all(node: &Node, state: RouterState) {
+    node.until("all groups are in their state", |snapshot| {
+        snapshot.virtual_routers.iter().all(|router| router.state == state)
+    });
+}
+
+/// All VIPs of a node that crashed move at once.
+fn mass_takeover(count: u32) {
+    let interfaces = count.div_ceil(250);
+    let interval = Duration::from_millis(100);
+    let lan = Lan::new(2);
+    // A VRID counts per interface, and there are 255.
+    (1..interfaces).for_each(|interface| lan.widen(interface));
+    let (one, two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
+    one.apply(&groups(count, 200, interval));
+    all(&one, RouterState::Master);
+    two.apply(&groups(count, 100, interval));
+    two.until("the backup follows all masters", |snapshot| {
+        snapshot.virtual_routers.len() == count as usize
+            && snapshot.virtual_routers.iter().all(|router| router.master_address.is_some())
+    });
+    let captures: Vec<_> = (0..interfaces).map(|number| TimedCapture::on(lan.host(2), number)).collect();
+    let begin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    lan.isolate(1, interfaces, true);
+    let cut = Instant::now();
+    all(&two, RouterState::Master);
+    let mut adverts = Vec::new();
+    let mut announced = std::collections::BTreeMap::new();
+    for (time, frame) in captures.iter().flat_map(TimedCapture::drain) {
+        if frame[12..14] == [0x08, 0x00] && frame[23] == 112 && frame[26..30].last() == Some(&2) {
+            adverts.push(time);
+        }
+        if frame[12..14] == [0x08, 0x06] && frame[28..32] == frame[38..42] && frame[28] == 10 {
+            announced.entry(frame[28..32].to_vec()).or_insert(time);
+        }
+    }
+    adverts.sort_unstable();
+    let mut times: Vec<Duration> = announced.values().map(|time| time.saturating_sub(begin)).collect();
+    times.sort_unstable();
+    assert_eq!(times.len(), count as usize, "every address is announced");
+    println!(
+        "{count} VIPs after a crash (protocol: 261..361 ms): announced first {:?}, median {:?}, last {:?}; \
+         first advert {:?}; all seen after {:?}",
+        times[0],
+        percentile(&times, 50),
+        times[times.len() - 1],
+        adverts[0].saturating_sub(begin),
+        cut.elapsed()
+    );
+    assert!(times[times.len() - 1] < Duration::from_secs(2));
+    let counters = two.snapshot().counters;
+    println!("{counters:?}");
+}
+
+#[test]
+fn two_hundred_and_fifty_addresses_move_together() {
+    mass_takeover(250);
+}
+
+#[test]
+fn a_thousand_addresses_move_together() {
+    mass_takeover(1_000);
+}

@@ -1,0 +1,12 @@
+//! The data plane against the real kernel, in network namespaces that each test makes for itself.
+//!
+//! Needs root, the `ip` program and, for one test, `nft`; without them the tests fail and say so.
+
+mod addresses;
+mod adversity;
+mod election;
+mod figures;
+mod lan;
+mod leases;
+mod node;
+mod packets;
