@@ -1,5 +1,6 @@
 //! The folder of passwords: one file a key, as a mounted Secret lays them out. Nothing is printed of what it holds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -7,9 +8,22 @@ use holdfast_vrrp::{OutOfRange, Password};
 use thiserror::Error;
 
 /// Where passwords come from.
+///
+/// A password that could be read once stays in force while it cannot be: a Secret that is being replaced takes no
+/// address down.
 #[derive(Clone, Debug, Default)]
 pub struct Passwords {
     folder: Option<PathBuf>,
+    known: BTreeMap<String, Password>,
+}
+
+/// A password, and what was wrong when it was to be read anew.
+#[derive(Debug)]
+pub struct Found {
+    /// The password in force.
+    pub password: Password,
+    /// Why it is an earlier one.
+    pub outdated: Option<PasswordError>,
 }
 
 /// Why there is no password.
@@ -44,11 +58,30 @@ pub enum PasswordError {
 impl Passwords {
     /// Passwords from this folder, or none.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
+        Self { folder, known: BTreeMap::new() }
     }
 
-    /// The password of a key. One line end after it does not belong to it.
-    pub fn get(&self, key: &str) -> Result<Password, PasswordError> {
+    /// The folder, if there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The password of a key: as it is now, or else as it was when it could be read last.
+    pub fn get(&mut self, key: &str) -> Result<Found, PasswordError> {
+        match self.read(key) {
+            Ok(password) => {
+                self.known.insert(key.to_owned(), password);
+                Ok(Found { password, outdated: None })
+            }
+            Err(error) => match self.known.get(key) {
+                Some(password) => Ok(Found { password: *password, outdated: Some(error) }),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// One line end after the password does not belong to it.
+    fn read(&self, key: &str) -> Result<Password, PasswordError> {
         let folder = self.folder.as_ref().ok_or_else(|| PasswordError::NoFolder(key.to_owned()))?;
         if Path::new(key).file_name() != Some(key.as_ref()) {
             return Err(PasswordError::Key(key.to_owned()));
@@ -88,21 +121,38 @@ mod tests {
 
     #[test]
     fn a_key_is_a_file_and_its_last_line_end_is_not_meant() {
-        let (_folder, passwords) = folder(&[("plain", "secret12"), ("line", "secret\n")]);
-        assert_eq!(passwords.get("plain").expect("a password").bytes(), b"secret12");
-        assert_eq!(passwords.get("line").expect("a password").bytes(), b"secret\0\0");
+        let (_folder, mut passwords) = folder(&[("plain", "secret12"), ("line", "secret\n")]);
+        assert_eq!(passwords.get("plain").expect("a password").password.bytes(), b"secret12");
+        assert_eq!(passwords.get("line").expect("a password").password.bytes(), b"secret\0\0");
     }
 
     #[test]
     fn what_is_wrong_is_said_without_the_password() {
-        let (_folder, passwords) = folder(&[("long", "more than eight"), ("empty", "")]);
-        for (key, word) in
-            [("long", "1..=8 bytes"), ("empty", "1..=8 bytes"), ("missing", "cannot read"), ("../x", "file name")]
-        {
+        let (_folder, mut passwords) = folder(&[("long", "more than eight"), ("empty", "")]);
+        let cases =
+            [("long", "1..=8 bytes"), ("empty", "1..=8 bytes"), ("missing", "cannot read"), ("../x", "file name")];
+        for (key, word) in cases {
             let message = passwords.get(key).expect_err("no password").to_string();
             assert!(message.contains(word), "{message}");
             assert!(!message.contains("more than"), "{message}");
         }
         assert!(matches!(Passwords::default().get("web"), Err(PasswordError::NoFolder(_))));
+    }
+
+    #[test]
+    fn a_password_that_vanishes_stays_in_force_until_there_is_another() {
+        let (folder, mut passwords) = folder(&[("web", "first")]);
+        let file = folder.path().join("web");
+        passwords.get("web").expect("a password");
+
+        fs::remove_file(&file).expect("removed");
+        let found = passwords.get("web").expect("the earlier one");
+        assert_eq!(found.password.bytes(), b"first\0\0\0");
+        assert!(matches!(found.outdated, Some(PasswordError::Read { .. })), "{found:?}");
+
+        fs::write(&file, "second").expect("written");
+        let found = passwords.get("web").expect("a password");
+        assert_eq!(found.password.bytes(), b"second\0\0");
+        assert!(found.outdated.is_none(), "{found:?}");
     }
 }

@@ -144,7 +144,7 @@ struct Configurator {
 }
 
 impl Configurator {
-    async fn follow(self, args: RunArgs) {
+    async fn follow(mut self, args: RunArgs) {
         let identity = NodeIdentity { name: args.node_name, labels: args.node_labels.into_iter().collect() };
         let saved = Manifests::load(self.state.load_manifests());
         let folder = Folder::new(args.manifests);
@@ -156,10 +156,11 @@ impl Configurator {
         }
     }
 
-    fn carry_out(&self, update: Update) {
-        let translation = translate(&update.spec, &self.passwords);
+    fn carry_out(&mut self, update: Update) {
+        let translation = translate(&update.spec, &mut self.passwords);
         let mut errors: Vec<String> = update.problems.iter().map(ToString::to_string).collect();
         errors.extend(translation.refusals.iter().map(ToString::to_string));
+        errors.extend(translation.warnings);
         info!(
             event = "configuration",
             groups = translation.desired.groups.len(),

@@ -9,19 +9,18 @@
 //! Files are replaced whole, by a thread of their own: a slow or full disk never holds up an election. What could not be
 //! written is counted, told once, and tried again until it succeeds or something newer takes its place.
 
-use std::collections::BTreeMap;
+mod writer;
+
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use self::writer::Writer;
 
 use crate::network::ownership::{OwnedAddress, OwnedAddresses};
 use crate::source::SavedManifests;
@@ -32,6 +31,9 @@ const ADDRESSES: &str = "addresses.json";
 
 /// Between two attempts to write what could not be written.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// How long the end of the agent waits for the disk.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Why the state folder cannot be used.
 #[derive(Debug, Error)]
@@ -73,6 +75,10 @@ pub struct StateDir {
 impl StateDir {
     /// Makes the folder if need be, and locks it.
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
+        Self::open_with_retry(path, RETRY)
+    }
+
+    fn open_with_retry(path: &Path, retry: Duration) -> Result<Self, StateDirError> {
         let told = |path: &Path| path.display().to_string();
         fs::create_dir_all(path).map_err(|source| StateDirError::Create { path: told(path), source })?;
         let lock_path = path.join(LOCK);
@@ -82,7 +88,7 @@ impl StateDir {
             TryLockError::WouldBlock => StateDirError::InUse(told(path)),
             TryLockError::Error(source) => open_failed(source),
         })?;
-        let writer = Writer::spawn(path.to_owned()).map_err(StateDirError::Thread)?;
+        let writer = Writer::spawn(path.to_owned(), retry).map_err(StateDirError::Thread)?;
         Ok(Self { path: path.to_owned(), writer, _lock: lock })
     }
 
@@ -103,7 +109,15 @@ impl StateDir {
 
     /// How often something could not be written.
     pub fn write_failures(&self) -> u64 {
-        self.writer.failures.load(Ordering::Relaxed)
+        self.writer.failures()
+    }
+
+    /// Waits until everything that was recorded is written, or cannot be. For the end of the agent: what it held last
+    /// must not be taken for what the next run finds. Not from the election thread, because it blocks.
+    pub fn finish(&self) {
+        if !self.writer.flush(LAST_WRITES) {
+            tracing::warn!(folder = %self.path.display(), "the state folder could not be written in time");
+        }
     }
 }
 
@@ -156,83 +170,9 @@ fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
     }
 }
 
-/// Hands files to the writing thread.
-#[derive(Clone)]
-struct Writer {
-    queue: Sender<(&'static str, Vec<u8>)>,
-    failures: Arc<AtomicU64>,
-}
-
-impl Writer {
-    fn spawn(folder: PathBuf) -> io::Result<Self> {
-        let (queue, files) = channel();
-        let failures = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&failures);
-        thread::Builder::new()
-            .name("state-writer".to_owned())
-            .spawn(move || write_until_closed(&folder, &files, &counted))?;
-        Ok(Self { queue, failures })
-    }
-
-    /// Never blocks. The thread ends with the last writer, so it is there.
-    fn write<T: Serialize + ?Sized>(&self, file: &'static str, content: &T) {
-        match serde_json::to_vec(content) {
-            Ok(bytes) => drop(self.queue.send((file, bytes))),
-            Err(error) => tracing::error!(file, %error, "cannot put state into JSON"),
-        }
-    }
-}
-
-fn write_until_closed(folder: &Path, files: &Receiver<(&'static str, Vec<u8>)>, failures: &AtomicU64) {
-    // The newest content of each file that is not written yet.
-    let mut pending = BTreeMap::new();
-    let mut failing = false;
-    loop {
-        let received = if pending.is_empty() {
-            files.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            files.recv_timeout(RETRY)
-        };
-        match received {
-            Ok((file, bytes)) => drop(pending.insert(file, bytes)),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        pending.extend(files.try_iter());
-        let result = write_pending(folder, &mut pending);
-        match (&result, failing) {
-            (Err(error), false) => {
-                tracing::warn!(folder = %folder.display(), %error, "cannot write the state folder; trying again, elections go on");
-            }
-            (Ok(()), true) => tracing::info!(folder = %folder.display(), "the state folder can be written again"),
-            _ => {}
-        }
-        if result.is_err() {
-            failures.fetch_add(1, Ordering::Relaxed);
-        }
-        failing = result.is_err();
-    }
-}
-
-fn write_pending(folder: &Path, pending: &mut BTreeMap<&'static str, Vec<u8>>) -> io::Result<()> {
-    while let Some(entry) = pending.first_entry() {
-        replace(folder, entry.key(), entry.get())?;
-        entry.remove();
-    }
-    Ok(())
-}
-
-/// A reader, and the next run, see the old content or the new, never half of it.
-fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let draft = folder.join(format!("{name}.new"));
-    let mut file = File::create(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, folder.join(name))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::thread;
     use std::time::Instant;
 
     use super::*;
@@ -278,16 +218,44 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted_and_written_later() {
+    fn a_full_disk_is_counted_and_what_it_had_no_room_for_is_written_later() {
         let folder = tempfile::tempdir().expect("a folder");
-        let state = StateDir::open(folder.path()).expect("opened");
-        // A folder in the way of the draft makes every attempt fail, also for root.
-        let obstacle = folder.path().join(format!("{ADDRESSES}.new"));
-        fs::create_dir(&obstacle).expect("a folder");
+        let state = StateDir::open_with_retry(folder.path(), Duration::from_millis(20)).expect("opened");
         let mut record = state.address_record();
         record.record(&[owned("192.0.2.1")]);
+        state.finish();
+        // Whatever is written to this device fails as on a full disk, also for root.
+        let draft = folder.path().join(format!("{ADDRESSES}.new"));
+        let fill = || std::os::unix::fs::symlink("/dev/full", &draft).expect("a link");
+
+        fill();
+        record.record(&[owned("192.0.2.2")]);
         eventually("counted", || state.write_failures() > 0);
-        fs::remove_dir(&obstacle).expect("removed");
-        eventually("written", || record.load() == [owned("192.0.2.1")]);
+        eventually("written", || record.load() == [owned("192.0.2.2")]);
+        assert_eq!(state.write_failures(), 1);
+        assert!(!draft.exists(), "half a file helps nobody");
+    }
+
+    #[test]
+    fn nothing_is_lost_by_an_end_right_after_a_record() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(folder.path()).expect("opened");
+        let mut record = state.address_record();
+        for last in 0..100 {
+            record.record(&[owned(&format!("192.0.2.{last}"))]);
+        }
+        state.finish();
+        assert_eq!(record.load(), [owned("192.0.2.99")]);
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_disk_that_stays_full() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(folder.path()).expect("opened");
+        // A folder in the way of the draft makes every attempt fail.
+        fs::create_dir(folder.path().join(format!("{ADDRESSES}.new"))).expect("a folder");
+        state.address_record().record(&[owned("192.0.2.1")]);
+        state.finish();
+        assert_eq!(state.write_failures(), 1, "it was tried, and not again and again");
     }
 }

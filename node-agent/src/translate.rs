@@ -19,6 +19,8 @@ pub struct Translation {
     pub desired: Desired,
     /// The groups that cannot run, and why.
     pub refusals: Vec<Refusal>,
+    /// What is wrong with groups that run nevertheless.
+    pub warnings: Vec<String>,
 }
 
 /// A group that cannot run.
@@ -47,12 +49,12 @@ enum RouterError {
 }
 
 /// Translates a whole `NodeConfig`.
-pub fn translate(spec: &api::NodeConfigSpec, passwords: &Passwords) -> Translation {
+pub fn translate(spec: &api::NodeConfigSpec, passwords: &mut Passwords) -> Translation {
     let mut translation = Translation::default();
     for group in &spec.groups {
         let routers: Vec<&api::VirtualRouter> =
             spec.virtual_routers.iter().filter(|router| router.group == group.name).collect();
-        match translate_group(group, &routers, passwords) {
+        match translate_group(group, &routers, passwords, &mut translation.warnings) {
             Ok(group) => translation.desired.groups.push(group),
             Err(error) => {
                 let refusal = Refusal { group: group.name.clone(), reason: error.to_string() };
@@ -67,9 +69,10 @@ pub fn translate(spec: &api::NodeConfigSpec, passwords: &Passwords) -> Translati
 fn translate_group(
     group: &api::ElectionGroup,
     routers: &[&api::VirtualRouter],
-    passwords: &Passwords,
+    passwords: &mut Passwords,
+    warnings: &mut Vec<String>,
 ) -> Result<DesiredGroup, RouterError> {
-    let members = routers.iter().map(|router| member(router, passwords)).collect::<Result<Vec<_>, _>>()?;
+    let members = routers.iter().map(|router| member(router, passwords, warnings)).collect::<Result<Vec<_>, _>>()?;
     let (trackers, sources) = trackers(group)?;
     Ok(DesiredGroup {
         name: group.name.clone(),
@@ -79,13 +82,16 @@ fn translate_group(
     })
 }
 
-fn member(router: &api::VirtualRouter, passwords: &Passwords) -> Result<vrrp::MemberConfig, RouterError> {
+fn member(
+    router: &api::VirtualRouter,
+    passwords: &mut Passwords,
+    warnings: &mut Vec<String>,
+) -> Result<vrrp::MemberConfig, RouterError> {
     let out_of_range = |source| RouterError::Number { router: router.name.clone(), source };
     let interval = router.advertisement_interval.as_duration();
     let (protocol, interval) = match router.protocol_version {
         api::ProtocolVersion::V2 => {
-            let password = router.password_key.as_deref().map(|key| passwords.get(key)).transpose();
-            let password = password.map_err(|source| RouterError::Password { router: router.name.clone(), source })?;
+            let password = password(router, passwords, warnings)?;
             (vrrp::Protocol::V2 { password }, vrrp::AdvertInterval::v2(interval))
         }
         api::ProtocolVersion::V3 => {
@@ -108,6 +114,20 @@ fn member(router: &api::VirtualRouter, passwords: &Passwords) -> Result<vrrp::Me
         rival: rival(router),
         announcements: announcements(&router.announcements),
     })
+}
+
+/// Without its password a router must not run: it would be master beside those that have it.
+fn password(
+    router: &api::VirtualRouter,
+    passwords: &mut Passwords,
+    warnings: &mut Vec<String>,
+) -> Result<Option<vrrp::Password>, RouterError> {
+    let Some(key) = router.password_key.as_deref() else { return Ok(None) };
+    let found = passwords.get(key).map_err(|source| RouterError::Password { router: router.name.clone(), source })?;
+    if let Some(error) = found.outdated {
+        warnings.push(format!("virtual router {:?}: {error}; the password that it had stays in force", router.name));
+    }
+    Ok(Some(found.password))
 }
 
 /// The priority that this node must keep up with to stay master.
@@ -192,5 +212,152 @@ fn family(family: api::Family) -> vrrp::Family {
     match family {
         api::Family::IPv4 => vrrp::Family::Ipv4,
         api::Family::IPv6 => vrrp::Family::Ipv6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn router(changes: Value) -> Value {
+        let mut router = json!({
+            "name": "web", "virtualIP": "web", "group": "web", "family": "IPv4", "interface": "eth0",
+            "virtualRouterID": 51, "protocolVersion": 3, "advertisementInterval": "200ms", "priority": 100,
+            "addresses": ["192.0.2.1/24", "192.0.2.2"],
+        });
+        for (field, value) in changes.as_object().cloned().unwrap_or_default() {
+            router[field] = value;
+        }
+        router
+    }
+
+    fn group(name: &str, changes: Value) -> Value {
+        let mut group = json!({ "name": name, "virtualIPs": [name] });
+        for (field, value) in changes.as_object().cloned().unwrap_or_default() {
+            group[field] = value;
+        }
+        group
+    }
+
+    fn spec(routers: &[Value], groups: &[Value]) -> api::NodeConfigSpec {
+        serde_json::from_value(json!({ "virtualRouters": routers, "groups": groups })).expect("a spec")
+    }
+
+    /// Translates one router in a group of its own.
+    fn one(changes: Value) -> DesiredGroup {
+        let spec = spec(&[router(changes)], &[group("web", json!({}))]);
+        let mut translation = translate(&spec, &mut Passwords::default());
+        assert_eq!(translation.refusals, []);
+        translation.desired.groups.pop().expect("a group")
+    }
+
+    #[test]
+    fn numbers_and_addresses_arrive_as_they_were_planned() {
+        let group = one(json!({}));
+        let member = &group.config.members()[0];
+        assert_eq!(member.virtual_router_id.get(), 51);
+        assert_eq!(member.priority.get(), 100);
+        assert_eq!(member.interval.get(), Duration::from_millis(200));
+        assert_eq!(member.family, vrrp::Family::Ipv4);
+        let addresses: Vec<_> =
+            group.routers[0].addresses.iter().map(|vip| (vip.address.to_string(), vip.prefix_length)).collect();
+        assert_eq!(addresses, [("192.0.2.1".to_owned(), 24), ("192.0.2.2".to_owned(), 32)]);
+        assert_eq!(group.routers[0].interface, InterfaceChoice::Named("eth0".to_owned()));
+    }
+
+    #[test]
+    fn without_a_name_the_interface_is_found_by_the_first_address() {
+        let group = one(json!({ "interface": null }));
+        assert_eq!(group.routers[0].interface, InterfaceChoice::HoldingSubnetOf("192.0.2.1".parse().expect("one")));
+    }
+
+    #[test]
+    fn only_a_complete_list_of_peers_shuts_others_out() {
+        let peers = json!([
+            { "name": "b", "address": "192.0.2.12", "priority": 99 },
+            { "name": "c", "address": "192.0.2.13", "priority": 120 },
+        ]);
+        let (b, c): (IpAddr, IpAddr) = ("192.0.2.12".parse().expect("one"), "192.0.2.13".parse().expect("one"));
+        for (known, expected) in [(true, Some(vec![b, c])), (false, None)] {
+            let group = one(json!({ "peers": peers, "peersKnown": known, "transport": "Unicast" }));
+            let member = &group.config.members()[0];
+            assert_eq!(member.known_peers, expected);
+            assert_eq!(member.transport, vrrp::Transport::Unicast(vec![b, c]));
+            assert_eq!(member.rival.map(vrrp::Priority::get), Some(120), "the best of the others");
+        }
+    }
+
+    #[test]
+    fn a_refresh_of_zero_turns_it_off() {
+        let refresh = |text: &str| {
+            let announcements = json!({ "count": 3, "delay": "2s", "refresh": text });
+            one(json!({ "announcements": announcements })).config.members()[0].announcements
+        };
+        let expected = vrrp::Announcements { count: 3, delay: Duration::from_secs(2), refresh: None };
+        assert_eq!(refresh("0s"), expected);
+        assert_eq!(refresh("1m").refresh, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn trackers_stand_in_the_order_of_their_sources() {
+        let watching = group(
+            "web",
+            json!({
+                "healthChecks": [{ "name": "nginx", "weight": -15 }, { "name": "canary", "weight": 0, "reverse": true }],
+                "trackInterfaces": [{ "name": "eth1", "weight": 20 }],
+                "preemption": { "mode": "Never" },
+            }),
+        );
+        let translation = translate(&spec(&[router(json!({}))], &[watching]), &mut Passwords::default());
+        let group = &translation.desired.groups[0];
+        let weights: Vec<_> =
+            group.config.trackers.iter().map(|tracker| (tracker.weight.get(), tracker.reverse)).collect();
+        assert_eq!(weights, [(-15, false), (0, true), (20, false)]);
+        let sources = [
+            TrackerSource::HealthCheck("nginx".to_owned()),
+            TrackerSource::HealthCheck("canary".to_owned()),
+            TrackerSource::Interface("eth1".to_owned()),
+        ];
+        assert_eq!(group.trackers, sources);
+        assert_eq!(group.config.preemption, vrrp::Preemption::Never);
+    }
+
+    #[test]
+    fn a_group_that_cannot_run_hinders_no_other() {
+        let routers = [
+            router(json!({ "name": "bad", "group": "bad", "protocolVersion": 2, "advertisementInterval": "200ms" })),
+            router(json!({})),
+        ];
+        let groups = [group("bad", json!({})), group("web", json!({}))];
+        let translation = translate(&spec(&routers, &groups), &mut Passwords::default());
+        assert_eq!(translation.desired.groups.len(), 1);
+        let refusal = translation.refusals[0].to_string();
+        assert!(refusal.starts_with("group \"bad\": virtual router \"bad\": a VRRPv2 interval is"), "{refusal}");
+    }
+
+    #[test]
+    fn a_password_is_needed_to_begin_and_not_to_go_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut passwords = Passwords::new(Some(folder.path().to_owned()));
+        let locked = router(json!({ "protocolVersion": 2, "advertisementInterval": "1s", "passwordKey": "web" }));
+        let spec = spec(&[locked], &[group("web", json!({}))]);
+
+        let before = translate(&spec, &mut passwords);
+        assert!(before.desired.groups.is_empty());
+        assert!(before.refusals[0].reason.contains("password key \"web\""), "{:?}", before.refusals);
+
+        fs::write(folder.path().join("web"), "secret").expect("written");
+        let with = translate(&spec, &mut passwords);
+        assert_eq!((with.desired.groups.len(), with.refusals.len(), with.warnings.len()), (1, 0, 0));
+
+        fs::remove_file(folder.path().join("web")).expect("removed");
+        let after = translate(&spec, &mut passwords);
+        assert_eq!(after.desired, with.desired);
+        assert!(after.warnings[0].contains("stays in force"), "{:?}", after.warnings);
     }
 }
