@@ -46,6 +46,7 @@ fn existing(path: PathBuf) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct AgentHome {
     folder: TempDir,
+    http: String,
     arguments: Vec<OsString>,
 }
 
@@ -53,7 +54,7 @@ impl AgentHome {
     /// Empty folders.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("hf-agent-").tempdir().context("cannot make a folder")?;
-        let home = Self { folder, arguments: Vec::new() };
+        let home = Self { folder, http: HTTP.to_owned(), arguments: Vec::new() };
         for path in [home.manifests(), home.state(), home.passwords(), home.commands()] {
             fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         }
@@ -85,6 +86,11 @@ impl AgentHome {
     /// The folder of programs that command checks may run.
     pub fn commands(&self) -> PathBuf {
         self.folder.path().join("commands")
+    }
+
+    /// Lets the next agent serve its status elsewhere: a node has one agent at [`HTTP`], which [`Agent::status`] asks.
+    pub fn serve_at(&mut self, address: &str) {
+        address.clone_into(&mut self.http);
     }
 
     /// Adds an argument of `holdfast-agent run`, for the next start.
@@ -131,7 +137,7 @@ impl AgentHome {
         let mut command = Command::new(&binary);
         command.arg("run").arg("--node-name").arg(host.name());
         command.arg("--manifests").arg(self.manifests()).arg("--state-dir").arg(self.state());
-        command.arg("--auth-dir").arg(self.passwords()).args(["--http", HTTP, "--log-format", "text"]);
+        command.arg("--auth-dir").arg(self.passwords()).args(["--http", &self.http, "--log-format", "text"]);
         command.args(&self.arguments).env("NO_COLOR", "1");
         let process = host.spawn("holdfast-agent", command)?;
         Ok(Agent { process, binary })

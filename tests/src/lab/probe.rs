@@ -80,6 +80,11 @@ impl Prober {
         })
     }
 
+    /// The address that is probed.
+    pub fn target(&self) -> IpAddr {
+        self.shared.target
+    }
+
     /// Stops, waits for answers that may still come in time, and reports.
     pub fn stop(mut self) -> Result<ProbeReport> {
         let realtime = self.stop_sending()?;

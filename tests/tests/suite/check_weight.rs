@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use holdfast_tests::lab::AgentStatus;
 use tempfile::TempDir;
 
 use crate::support::duo::Duo;
@@ -113,11 +114,12 @@ fn the_last_node_keeps_the_address_however_low_its_priority() -> Result<()> {
 #[test]
 fn a_positive_weight_is_added_while_the_check_passes() -> Result<()> {
     let scene = Scene::elected(", weight: 20", "")?;
-    assert_eq!(scene.duo.a.router("web")?.priority, 130);
-    assert_eq!(scene.duo.b.router("web")?.priority, 120);
+    let has = |priority| move |status: &AgentStatus| status.of("web").all(|router| router.priority == priority);
+    scene.duo.a.wait_until("priority 130", LONG, has(130))?;
+    scene.duo.b.wait_until("priority 120", LONG, has(120))?;
     scene.fail()?;
     scene.duo.b.wait_for("web", "MASTER")?;
-    assert_eq!(scene.duo.a.router("web")?.priority, 110);
+    scene.duo.a.wait_until("priority 110", LONG, has(110))?;
     Ok(())
 }
 

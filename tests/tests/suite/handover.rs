@@ -1,10 +1,11 @@
 //! Leaving on purpose loses nothing: make before break.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
-use holdfast_tests::lab::{Capture, Holders};
+use holdfast_tests::lab::{Capture, Holders, Prober};
 use nix::sys::signal::Signal;
 
 use crate::support::duo::{Duo, VIP};
@@ -28,11 +29,30 @@ fn sigterm_hands_the_address_over_without_a_loss_and_removes_it() -> Result<()> 
 }
 
 #[test]
+fn both_families_of_a_dual_stack_vip_are_handed_over_and_back_without_a_loss() -> Result<()> {
+    let mut duo = Duo::elected(&[web("").replace("[10.77.0.100]", "[10.77.0.100, \"fd77::100\"]")])?;
+    let targets = [VIP, "fd77::100".parse()?];
+    let probe = |target: &IpAddr| Prober::start_at(&duo.client, *target, &duo.a.host, LONG);
+    let probers = targets.iter().map(probe).collect::<Result<Vec<_>>>()?;
+    let (stop, _) = duo.a.terminate()?;
+    probers.iter().try_for_each(|prober| prober.wait_for_answer_of(&duo.b.host, stop, LONG))?;
+    let back = duo.a.start()?;
+    probers.iter().try_for_each(|prober| prober.wait_for_answer_of(&duo.a.host, back, LONG))?;
+    duo.b.wait_for("web", "BACKUP")?;
+    std::thread::sleep(INTERVAL * 3);
+    for (prober, target) in probers.into_iter().zip(targets) {
+        let report = prober.stop()?;
+        assert_eq!(report.lost(), 0, "{target}: {report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_better_node_that_comes_back_preempts_without_a_loss() -> Result<()> {
     let mut duo = Duo::elected(&[web("")])?;
     duo.a.terminate()?;
     duo.b.wait_for("web", "MASTER")?;
-    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let prober = Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
     let start = duo.a.start()?;
     prober.wait_for_answer_of(&duo.a.host, start, LONG)?;
     duo.b.wait_for("web", "BACKUP")?;

@@ -127,15 +127,25 @@ impl Scene {
     }
 }
 
-fn assert_nothing_lost(probers: Vec<Prober>, what: &str) -> Result<()> {
+fn assert_lost_at_most((most, most_ipv6): (usize, usize), probers: Vec<Prober>, what: &str) -> Result<()> {
     for prober in probers {
+        let target = prober.target();
+        let most = if target.is_ipv6() { most_ipv6 } else { most };
         let report = prober.stop()?;
-        assert_eq!(report.lost(), 0, "{what}: {report}");
+        assert!(report.lost() <= most, "{what}, {target}: {report}");
     }
     Ok(())
 }
 
-/// Holdfast has the higher priority: it preempts keepalived, and drains towards it, without a loss.
+/// What keepalived loses when it yields: it removes its addresses as soon as it hears a better router, a moment before
+/// that one announces them.
+const LOST_WHEN_KEEPALIVED_YIELDS: usize = 5;
+
+/// What keepalived loses when it takes over an IPv6 address: it announces the address when the kernel has acknowledged
+/// it, but the kernel accepts packets for it only up to some milliseconds later.
+const LOST_WHEN_KEEPALIVED_TAKES_IPV6: usize = 5;
+
+/// Holdfast has the higher priority: it preempts keepalived, and drains towards it without a loss.
 fn holdfast_as_master(mode: Mode) -> Result<()> {
     let mut scene = Scene::new(mode, 200)?;
     let _keepalived = scene.start_keepalived(100)?;
@@ -143,13 +153,14 @@ fn holdfast_as_master(mode: Mode) -> Result<()> {
     let probers = scene.probe(&scene.b)?;
     let start = scene.a.start()?;
     scene.await_switch(&probers, start, &scene.a.host)?;
-    assert_nothing_lost(probers, "preempting keepalived")?;
+    let most = LOST_WHEN_KEEPALIVED_YIELDS;
+    assert_lost_at_most((most, most), probers, "preempting keepalived")?;
     scene.a.wait_for("web", "MASTER")?;
 
     let probers = scene.probe(&scene.a.host)?;
     let (stop, _) = scene.a.terminate()?;
     scene.await_switch(&probers, stop, &scene.b)?;
-    assert_nothing_lost(probers, "draining towards keepalived")?;
+    assert_lost_at_most((0, LOST_WHEN_KEEPALIVED_TAKES_IPV6), probers, "draining towards keepalived")?;
     for target in mode.targets() {
         assert!(!scene.a.holds(target)?, "{target} stayed");
     }
@@ -188,7 +199,7 @@ fn holdfast_as_backup(mode: Mode) -> Result<()> {
     let start = Instant::now();
     let _keepalived = Keepalived::with_configuration(&scene.b, &mode.configuration(200))?;
     scene.await_switch(&probers, start, &scene.b)?;
-    assert_nothing_lost(probers, "yielding to keepalived")?;
+    assert_lost_at_most((0, LOST_WHEN_KEEPALIVED_TAKES_IPV6), probers, "yielding to keepalived")?;
     scene.a.wait_for("web", "BACKUP")?;
     for target in mode.targets() {
         assert!(!scene.a.holds(target)?, "{target} stayed");

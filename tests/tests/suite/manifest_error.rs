@@ -47,7 +47,7 @@ fn wrong_manifests() -> Vec<(&'static str, String, Vec<&'static str>)> {
             virtual_ip("web", "addresses: [\"fd77::100\"]\nprotocolVersion: 2\n"),
             vec!["web", "addresses", "protocolVersion: 3"],
         ),
-        ("not-an-address", virtual_ip("web", "addresses: [10.77.0.300]\n"), vec!["web", "addresses", "10.77.0.300"]),
+        ("not-an-address", virtual_ip("web", "addresses: [10.77.0.300]\n"), vec!["web", "addresses[0]", "192.0.2.10"]),
         ("priority-256", virtual_ip("web", &format!("{addresses}priority: 256\n")), vec!["web", "priority", "255"]),
         ("two-probes", health_check("page", "tcp: {port: 80}\nprocess: {name: nginx}\n"), vec!["page", "exactly one"]),
         ("small-group", group("all", "members: [web]\n"), vec!["all", "members", "2"]),

@@ -14,7 +14,7 @@ use crate::support::timing::LONG;
 fn a_second_agent_with_the_same_state_folder_refuses_to_start() -> Result<()> {
     let mut duo = Duo::new(&[web("")])?;
     duo.a.start_as("MASTER")?;
-    duo.a.home.add_argument("--http=127.0.0.1:8471");
+    duo.a.home.serve_at("127.0.0.1:8471");
     let start = Instant::now();
     let second = duo.a.home.start(&duo.a.host)?;
     let exit = second.process().wait(LONG)?;

@@ -41,10 +41,9 @@ impl Duo {
     /// Both run; `a` is master of `web` and `b` is backup.
     pub(crate) fn elected(objects: &[String]) -> Result<Self> {
         let mut duo = Self::new(objects)?;
-        duo.a.start()?;
-        duo.b.start()?;
-        duo.a.wait_for("web", "MASTER")?;
-        duo.b.wait_for("web", "BACKUP")?;
+        // One after the other: without preemption the first one would stay master.
+        duo.a.start_as("MASTER")?;
+        duo.b.start_as("BACKUP")?;
         Ok(duo)
     }
 
