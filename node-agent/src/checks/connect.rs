@@ -79,8 +79,7 @@ fn join(host: &str, port: u16) -> String {
 
 async fn connect_to(address: SocketAddr) -> Result<TcpStream, ConnectError> {
     match TcpStream::connect(address).await {
-        Ok(stream) if is_connected_to_itself(&stream) => Err(ConnectError::Refused { address }),
-        Ok(stream) => Ok(stream),
+        Ok(stream) => refuse_itself(stream, address),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(ConnectError::Refused { address }),
         Err(source) => Err(ConnectError::Connect { address, source }),
     }
@@ -89,8 +88,11 @@ async fn connect_to(address: SocketAddr) -> Result<TcpStream, ConnectError> {
 /// Nobody has to listen for this: a socket that connects to a local port which the kernel just gave itself as the
 /// source port meets itself (simultaneous open, RFC 9293 section 3.5). Sooner or later that happens to every check of
 /// an ephemeral port on loopback.
-fn is_connected_to_itself(stream: &TcpStream) -> bool {
-    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
+fn refuse_itself(stream: TcpStream, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(local), Ok(peer)) if local == peer => Err(ConnectError::Refused { address }),
+        _ => Ok(stream),
+    }
 }
 
 #[cfg(test)]
@@ -114,11 +116,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_of_a_socket_to_itself_is_recognised() {
+    async fn a_connection_of_a_socket_to_itself_counts_as_refused() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let itself = socket.local_addr().unwrap();
         let stream = socket.connect(itself).await.expect("the kernel connects it to itself");
-        assert!(is_connected_to_itself(&stream));
+        let refused = refuse_itself(stream, itself).unwrap_err();
+        assert_eq!(refused.to_string(), format!("connection refused by {itself}"));
     }
 }

@@ -145,6 +145,11 @@ fn read(pattern: &Pattern, minimum: usize, sufficient: Option<&[Pid]>) -> io::Re
         // Reading the table takes a while, and a daemon that forks and exits in the meantime may be missed in it.
         pids = table::matching(pattern)?;
     }
+    open_some(pids, minimum, pattern)
+}
+
+/// Opens the first processes, as many as there must be at least, and counts all.
+fn open_some(pids: Vec<Pid>, minimum: usize, pattern: &Pattern) -> io::Result<Reading> {
     let mut count = pids.len();
     let mut opened = Vec::new();
     for pid in pids {
@@ -175,5 +180,26 @@ fn open(pid: Pid, pattern: &Pattern) -> io::Result<Opened> {
         Ok(descriptor) if table::matches(pid, pattern)? => Ok(Opened::Yes(descriptor)),
         Ok(_) | Err(Errno::SRCH) => Ok(Opened::Gone),
         Err(_) => Ok(Opened::No),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_before_it_can_be_watched_does_not_count() {
+        let mut short = Command::new("/bin/true").spawn().unwrap();
+        let ended = Pid::from_child(&short);
+        short.wait().unwrap();
+        let this = Pid::from_raw(std::process::id().cast_signed()).unwrap();
+
+        let reading = open_some(vec![ended, this], 2, &Pattern::new(None, None)).unwrap();
+
+        let Reading::Counted { count, opened } = reading else { panic!("everything was read") };
+        let opened: Vec<Pid> = opened.into_iter().map(|(pid, _)| pid).collect();
+        assert_eq!((count, opened), (1, vec![this]));
     }
 }

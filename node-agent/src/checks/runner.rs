@@ -102,7 +102,7 @@ mod tests {
         assert!(phases.iter().all(|&phase| phase < Duration::from_millis(100)));
         for tenth in 0..10 {
             let slot = Duration::from_millis(tenth * 10)..Duration::from_millis(tenth * 10 + 10);
-            let count = phases.iter().filter(|phase| slot.contains(phase)).count();
+            let count = phases.iter().filter(|phase| slot.contains(*phase)).count();
             assert!((50..200).contains(&count), "{count} of 1000 in {slot:?}");
         }
         assert_eq!(phase("nginx", interval), phase("nginx", interval));

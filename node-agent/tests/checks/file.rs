@@ -20,7 +20,7 @@ async fn a_file_that_must_exist_fails_the_check_when_it_goes_and_mends_it_when_i
     let folder = folder(false);
     let file = folder.path().join("ready");
     fs::write(&file, "").unwrap();
-    let mut checks = Checks::of(&spec(&file, "Exists", "10s"));
+    let mut checks = Checks::of(&spec(&file, "Exists", "1h"));
     checks.settles(Up).await;
 
     let removed = Instant::now();
@@ -39,7 +39,7 @@ async fn a_file_that_must_exist_fails_the_check_when_it_goes_and_mends_it_when_i
 async fn a_file_that_must_be_absent_fails_the_check_when_it_comes() {
     let folder = folder(false);
     let file = folder.path().join("maintenance");
-    let mut checks = Checks::of(&spec(&file, "Absent", "10s"));
+    let mut checks = Checks::of(&spec(&file, "Absent", "1h"));
     checks.settles(Up).await;
 
     let created = Instant::now();
@@ -55,7 +55,7 @@ async fn a_file_that_must_be_absent_fails_the_check_when_it_comes() {
 async fn a_value_other_than_zero_fails_the_check() {
     let folder = folder(false);
     let file = folder.path().join("value");
-    let mut checks = Checks::of(&spec(&file, "Value", "10s"));
+    let mut checks = Checks::of(&spec(&file, "Value", "1h"));
     checks.settles(Up).await;
     assert_eq!(checks.message(), format!("{} does not exist, which counts as 0", file.display()));
 
@@ -83,7 +83,7 @@ async fn the_files_of_a_mounted_config_map_are_seen_to_change() {
     }
     symlink("..1", folder.path().join("..data")).unwrap();
     symlink("..data/value", folder.path().join("value")).unwrap();
-    let mut checks = Checks::of(&spec(&folder.path().join("value"), "Value", "10s"));
+    let mut checks = Checks::of(&spec(&folder.path().join("value"), "Value", "1h"));
     checks.settles(Up).await;
 
     symlink("..2", folder.path().join("..data_tmp")).unwrap();
@@ -134,7 +134,7 @@ async fn a_file_that_is_written_all_the_time_does_not_stop_its_check() {
     let folder = folder(false);
     let file = folder.path().join("value");
     fs::write(&file, "0").unwrap();
-    let mut checks = Checks::of(&spec(&file, "Value", "10s"));
+    let mut checks = Checks::of(&spec(&file, "Value", "1h"));
     checks.settles(Up).await;
 
     let writer = file.clone();

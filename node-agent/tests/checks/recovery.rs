@@ -10,10 +10,7 @@ use crate::support::{Checks, Commands, eventually};
 
 /// A check that a file exists, with a recovery.
 fn spec(commands: &Commands, file: &str, recovery: &str) -> String {
-    format!(
-        "{{file: {{path: '{}'}}, interval: 10s, rise: 1, recovery: {{{recovery}}}}}",
-        commands.trace(file).display()
-    )
+    format!("{{file: {{path: '{}'}}, interval: 1h, rise: 1, recovery: {{{recovery}}}}}", commands.trace(file).display())
 }
 
 async fn running(commands: &Commands, recovery: &str) -> Checks {
