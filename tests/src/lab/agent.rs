@@ -14,7 +14,7 @@ use super::agent_status::AgentStatus;
 use super::host::Host;
 use super::http::{self, Response};
 use super::process::{Exit, Process};
-use super::wait;
+use super::{scratch, wait};
 
 /// Where every agent serves its status, inside its node.
 pub const HTTP: &str = "127.0.0.1:8470";
@@ -53,7 +53,7 @@ pub struct AgentHome {
 impl AgentHome {
     /// Empty folders.
     pub fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hf-agent-").tempdir().context("cannot make a folder")?;
+        let folder = scratch::folder("agent")?;
         let home = Self { folder, http: HTTP.to_owned(), arguments: Vec::new() };
         for path in [home.manifests(), home.state(), home.passwords(), home.commands()] {
             fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;

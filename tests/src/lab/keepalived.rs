@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::host::Host;
 use super::process::{Exit, Process};
-use super::program;
+use super::{program, scratch};
 
 /// Protocol version of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Keepalived {
 
     /// Starts it on `host` with a configuration file of this content.
     pub fn with_configuration(host: &Host, configuration: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hf-keepalived-").tempdir().context("cannot make a folder")?;
+        let folder = scratch::folder("keepalived")?;
         let file = |name: &str| folder.path().join(name);
         fs::write(file("keepalived.conf"), configuration).context("cannot write keepalived.conf")?;
         let mut command = program::command("keepalived");

@@ -3,7 +3,8 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `requirements` | what the machine must offer; says what is missing and how to get it |
-//! | `namespace`, `init`, `sweep` | network namespaces (with PID and mount namespaces on demand) that leave nothing behind |
+//! | `namespace`, `init` | network namespaces, with PID and mount namespaces on demand |
+//! | `scratch`, `sweep` | temporary folders; nothing is left behind, also by a killed run |
 //! | `lan`, `fault`, `host` | a bridge, the hosts attached to it, and everything that can go wrong between them |
 //! | `process`, `log` | a program in a namespace, its signals, its exit and what it printed |
 //! | `mac`, `frame`, `checksum`, `craft` | Ethernet frames: read and written |
@@ -45,6 +46,7 @@ pub mod probe_report;
 pub mod process;
 pub mod program;
 pub mod requirements;
+pub mod scratch;
 pub mod sweep;
 pub mod wait;
 

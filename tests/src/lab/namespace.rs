@@ -18,6 +18,9 @@ use super::{program, requirements, sweep};
 /// Every name of the lab begins so.
 pub const PREFIX: &str = "hf-";
 
+/// Shared by every lab on the machine, whatever its folder for temporary files.
+const LOCK: &str = "/run/holdfast-lab.lock";
+
 /// A network namespace, and the process 1 of its PID namespace if it has one.
 #[derive(Debug)]
 pub struct Namespace {
@@ -129,9 +132,8 @@ impl Drop for Namespace {
 
 /// One user of `ip netns` at a time: two first calls at once would each mount the folder of names.
 pub(super) fn lock() -> Result<File> {
-    let path = std::env::temp_dir().join("holdfast-lab.lock");
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    let file = File::create(LOCK).with_context(|| format!("cannot create {LOCK}"))?;
+    file.lock().with_context(|| format!("cannot lock {LOCK}"))?;
     Ok(file)
 }
 
@@ -145,7 +147,7 @@ pub(super) fn delete(name: &str) -> Result<()> {
     program::run("ip", &["netns", "del", name]).map(drop)
 }
 
-fn unique_name(role: &str) -> String {
+pub(super) fn unique_name(role: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(1);
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{counter}-{role}", std::process::id())

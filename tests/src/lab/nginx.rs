@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::host::Host;
 use super::process::{Exit, Process};
-use super::{program, wait};
+use super::{program, scratch, wait};
 
 /// A running nginx: one master process, one worker.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Nginx {
 impl Nginx {
     /// Starts it on `host`, listening on `port` of every address of both families, and waits until its worker answers.
     pub fn start(host: &Host, port: u16) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hf-nginx-").tempdir().context("cannot make a folder")?;
+        let folder = scratch::folder("nginx")?;
         let path = folder.path().join("nginx.conf");
         fs::write(&path, configuration(host.name(), port)).context("cannot write nginx.conf")?;
         let mut command = program::command("nginx");

@@ -1,8 +1,9 @@
-//! Removes what a killed run left behind. A namespace's name holds the process id of its maker; a dead maker means that
+//! Removes what a killed run left behind. The name of a namespace or folder holds the process id of its maker; a dead maker means that
 //! nobody will remove it, and that whatever still runs inside belongs to nobody.
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -14,30 +15,39 @@ use super::{namespace, program};
 /// Where `ip netns` keeps its names.
 const NAMES: &str = "/run/netns";
 
-/// Removes every lab namespace whose maker is dead, with the processes in it. Returns the names.
+/// Removes every namespace of the lab whose maker is dead, with the processes in it, and every temporary folder. Returns
+/// the names.
 pub fn sweep() -> Result<Vec<String>> {
     let _one_at_a_time = namespace::lock()?;
-    let orphans: Vec<String> = names()?.into_iter().filter(|name| is_orphan(name)).collect();
-    for name in &orphans {
+    let namespaces = orphans(Path::new(NAMES))?;
+    for name in &namespaces {
         kill_inhabitants(name)?;
         program::run("ip", &["netns", "del", name])?;
     }
-    Ok(orphans)
+    let temporary = std::env::temp_dir();
+    let folders = orphans(&temporary)?;
+    for name in &folders {
+        let path = temporary.join(name);
+        fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok([namespaces, folders].concat())
 }
 
-fn names() -> Result<Vec<String>> {
-    let folder = match fs::read_dir(NAMES) {
+/// The names in a folder that were made by a process that is dead.
+fn orphans(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        folder => folder.with_context(|| format!("cannot list {NAMES}"))?,
+        entries => entries.with_context(|| format!("cannot list {}", folder.display()))?,
     };
-    Ok(folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.filter(|name| is_orphan(name)).collect())
 }
 
 fn is_orphan(name: &str) -> bool {
     maker(name).is_some_and(|pid| kill(pid, None) == Err(Errno::ESRCH))
 }
 
-/// The process that made the namespace `name`; `None` if the name is not one of the lab's.
+/// The process that made the namespace or folder `name`; `None` if the name is not one of the lab's.
 pub fn maker(name: &str) -> Option<Pid> {
     let (pid, counter_and_role) = name.strip_prefix(namespace::PREFIX)?.split_once('-')?;
     let (counter, _role) = counter_and_role.split_once('-')?;

@@ -8,11 +8,13 @@ use anyhow::Result;
 use holdfast_tests::lab::{Lan, Namespace, sweep, wait};
 
 #[test]
-fn namespaces_and_processes_of_a_dead_maker_are_removed_and_those_of_a_live_one_kept() -> Result<()> {
+fn what_a_dead_maker_left_is_removed_and_what_a_live_one_has_is_kept() -> Result<()> {
     // A maker that is dead: its id was reserved until `wait` returned.
     let mut maker = Command::new("true").spawn()?;
     maker.wait()?;
     let dead = format!("hf-{}-1-left", maker.id());
+    let folder = std::env::temp_dir().join(format!("hf-{}-2-left", maker.id()));
+    std::fs::create_dir(&folder)?;
     let live = Namespace::network("live")?;
     assert!(Command::new("ip").args(["netns", "add", &dead]).status()?.success());
     let mut inhabitant =
@@ -25,6 +27,7 @@ fn namespaces_and_processes_of_a_dead_maker_are_removed_and_those_of_a_live_one_
     sweep::sweep()?;
 
     assert!(!Path::new("/run/netns").join(&dead).exists());
+    assert!(!folder.exists());
     assert!(!inhabitant.wait()?.success(), "the program in it was killed");
     assert!(Path::new("/run/netns").join(live.name()).exists());
     Ok(())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use holdfast_tests::lab::scratch;
 use tempfile::TempDir;
 
 use crate::support::duo::Duo;
@@ -20,7 +21,7 @@ struct Scene {
 
 impl Scene {
     fn new(mode: &str, weight: &str, content: Option<&str>) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hf-file-").tempdir().context("cannot make a folder")?;
+        let folder = scratch::folder("switch")?;
         let file = folder.path().join("switch");
         if let Some(content) = content {
             fs::write(&file, content).context("cannot write the file")?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use holdfast_tests::lab::AgentStatus;
+use holdfast_tests::lab::{AgentStatus, scratch};
 use tempfile::TempDir;
 
 use crate::support::duo::Duo;
@@ -21,7 +21,7 @@ struct Scene {
 
 impl Scene {
     fn new(reference: &str, more: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hf-weight-").tempdir().context("cannot make a folder")?;
+        let folder = scratch::folder("switch")?;
         let file = folder.path().join("a");
         fs::write(&file, "").context("cannot write the file")?;
         let spec = format!(

@@ -5,6 +5,7 @@
 //! | `wire` | frames are, byte for byte, those of the protocol and of the peers in the field |
 //! | `keepalived_peer` | keepalived and Holdfast elect each other, in every mode both have |
 //! | `handover` | leaving on purpose loses nothing |
+//! | `group` | members move together |
 //! | `crash` | a master that dies or freezes is replaced in time, and its addresses go |
 //! | `partition` | links, carriers and one-way partitions |
 //! | `address` | the addresses on the interface are kept, cleaned up, or left alone |
@@ -24,6 +25,7 @@ mod check_process;
 mod check_tcp;
 mod check_weight;
 mod crash;
+mod group;
 mod handover;
 mod hostile_packet;
 mod interface;

@@ -1,0 +1,88 @@
+//! Members of a group move together, and a fault of one is a fault of all.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use anyhow::Result;
+use holdfast_tests::lab::{Lan, Prober, WebServer, addresses, http::Behaviour};
+
+use crate::support::duo::{Duo, VIP};
+use crate::support::manifest::{group, health_check, virtual_ip, web};
+use crate::support::timing::{LONG, NOISE, master_down, skew};
+
+const INSIDE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 1, 100));
+
+/// `web` on eth0 and `inside` on eth1 of both nodes, as a gateway has them.
+fn gateway(more: &str) -> Result<(Duo, Lan)> {
+    let inside = virtual_ip(
+        "inside",
+        "addresses: [10.77.1.100]\nvirtualRouterID: 61\nadvertisementInterval: 100ms\npriority: 100\n\
+         nodePriorities: [{nodeName: a, priority: 200}]\n",
+    );
+    let check = health_check("port", "tcp: {port: 7000}\ninterval: 200ms\nrise: 1\nfall: 1\n");
+    let together = group("gateway", &format!("members: [web, inside]\n{more}"));
+    let mut duo = Duo::new(&[web(""), inside, check, together])?;
+    let uplink = Lan::with_index(1)?;
+    uplink.attach(&duo.a.host, "eth1")?;
+    uplink.attach(&duo.b.host, "eth1")?;
+    duo.a.start()?;
+    duo.b.start()?;
+    Ok((duo, uplink))
+}
+
+fn expect(duo: &Duo, state_of_a: &str, state_of_b: &str) -> Result<()> {
+    for (member, state) in [(&duo.a, state_of_a), (&duo.b, state_of_b)] {
+        for virtual_ip in ["web", "inside"] {
+            member.wait_for(virtual_ip, state)?;
+        }
+        let holds = [member.holds(VIP)?, addresses::has(&member.host, "eth1", INSIDE)?];
+        assert_eq!(holds, [state == "MASTER"; 2], "{state} on {}", member.host.name());
+    }
+    Ok(())
+}
+
+#[test]
+fn members_are_elected_together_and_handed_over_together_without_a_loss() -> Result<()> {
+    let (mut duo, _uplink) = gateway("")?;
+    expect(&duo, "MASTER", "BACKUP")?;
+    let prober = duo.probe()?;
+    let (stop, _) = duo.a.terminate()?;
+    prober.wait_for_answer_of(&duo.b.host, stop, LONG)?;
+    duo.b.wait_for("inside", "MASTER")?;
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    assert!(addresses::has(&duo.b.host, "eth1", INSIDE)?);
+    assert!(!addresses::has(&duo.a.host, "eth1", INSIDE)?);
+    Ok(())
+}
+
+#[test]
+fn a_link_lost_by_one_member_moves_all() -> Result<()> {
+    let (duo, uplink) = gateway("")?;
+    expect(&duo, "MASTER", "BACKUP")?;
+    let prober = duo.probe()?;
+    uplink.cut_carrier(&duo.a.host)?;
+    let event = Instant::now();
+    prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
+    expect(&duo, "FAULT", "MASTER")?;
+    uplink.restore_carrier(&duo.a.host)?;
+    expect(&duo, "MASTER", "BACKUP")?;
+    // The member on the lost link cannot send priority 0, and no member moves before all can.
+    let report = prober.stop()?;
+    assert!(report.longest_gap() <= master_down(100) + NOISE, "{report}");
+    Ok(())
+}
+
+#[test]
+fn a_check_of_the_group_decides_about_all_members() -> Result<()> {
+    let (duo, _uplink) = gateway("healthChecks: [{name: port}]\n")?;
+    let on_a = WebServer::start(&duo.a.host, 7000, Behaviour::status(200))?;
+    let _on_b = WebServer::start(&duo.b.host, 7000, Behaviour::status(200))?;
+    expect(&duo, "MASTER", "BACKUP")?;
+    let prober = Prober::start_at(&duo.client, VIP, &duo.a.host, LONG)?;
+    drop(on_a);
+    expect(&duo, "FAULT", "MASTER")?;
+    let report = prober.stop()?;
+    assert!(report.longest_gap() <= skew(100) + NOISE, "priority 0 on both interfaces: {report}");
+    Ok(())
+}
