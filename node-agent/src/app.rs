@@ -1,52 +1,104 @@
-//! What the running agent consists of, as HTTP and metrics see it.
+//! What the running agent consists of, as HTTP, metrics and the log see it.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::checks::Supervisor;
+use crate::desired::Desired;
 use crate::election::ElectionHandle;
-use crate::snapshot::AgentStatus;
+use crate::snapshot::{AgentStatus, CheckSnapshot, Snapshot};
 use crate::state_dir::StateDir;
 
 /// An election thread that needs longer for an answer is not alive: backups would have taken over.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How the configuration is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
     /// Whether one is in force.
     pub loaded: bool,
-    /// What is wrong with it, one message each.
+    /// Whether the agent is on its way out.
+    pub leaving: bool,
+    /// What the election thread was told to run.
+    pub desired: Arc<Desired>,
+    /// What is wrong with the configuration, one message each.
     pub errors: Vec<String>,
 }
 
-/// The parts of a running agent.
-pub struct App {
-    /// The name of the node.
-    pub node: String,
+/// The parts of a running agent that others ask for their state.
+pub trait Parts: Send + Sync {
+    /// The state of the election thread; `None` once it has ended.
+    fn elections(&self) -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>>;
+
+    /// The last result of each health check.
+    fn checks(&self) -> Vec<CheckSnapshot>;
+
+    /// How often the state folder could not be written.
+    fn state_write_failures(&self) -> u64;
+}
+
+/// The parts as they run.
+pub struct RunningParts {
     /// The election thread.
     pub election: ElectionHandle,
     /// The health checks.
     pub checks: Arc<Supervisor>,
-    /// The configuration.
-    pub configuration: watch::Receiver<Configuration>,
     /// The state folder.
     pub state: Arc<StateDir>,
+}
+
+impl Parts for RunningParts {
+    fn elections(&self) -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>> {
+        Box::pin(self.election.snapshot())
+    }
+
+    fn checks(&self) -> Vec<CheckSnapshot> {
+        self.checks.snapshot()
+    }
+
+    fn state_write_failures(&self) -> u64 {
+        self.state.write_failures()
+    }
+}
+
+/// A running agent.
+pub struct App {
+    /// The name of the node.
+    pub node: String,
+    /// When the agent started.
+    pub started: SystemTime,
+    /// The configuration.
+    pub configuration: watch::Receiver<Configuration>,
+    /// The parts.
+    pub parts: Box<dyn Parts>,
 }
 
 impl App {
     /// The state of everything; `None` if the election thread does not answer.
     pub async fn status(&self) -> Option<AgentStatus> {
-        let snapshot = timeout(PATIENCE, self.election.snapshot()).await.ok().flatten()?;
+        let snapshot = timeout(PATIENCE, self.parts.elections()).await.ok().flatten()?;
         Some(AgentStatus {
             node: self.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             snapshot,
-            health_checks: self.checks.snapshot(),
+            health_checks: self.parts.checks(),
             configuration_errors: self.configuration.borrow().errors.clone(),
         })
+    }
+
+    /// Everything that keeps the agent from being ready; empty if it is.
+    pub async fn unreadiness(&self) -> Vec<String> {
+        let answers = timeout(PATIENCE, self.parts.elections()).await.ok().flatten().is_some();
+        let configuration = self.configuration.borrow();
+        let mut reasons = configuration.errors.clone();
+        let mut add = |applies: bool, reason: &str| reasons.extend(applies.then(|| reason.to_owned()));
+        add(!answers, "the election thread does not answer");
+        add(configuration.leaving, "the agent is leaving");
+        add(!configuration.loaded, "there is no configuration yet");
+        reasons
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -54,15 +55,15 @@ pub struct RunArgs {
     /// The name of this node, as `nodePriorities` and Node objects write it.
     #[arg(long, env = "HOLDFAST_NODE_NAME", value_name = "NAME")]
     pub node_name: String,
-    /// A label of this node, for selectors; may be given more than once.
-    #[arg(long = "node-label", value_name = "KEY=VALUE", value_parser = parse_label)]
+    /// A label of this node, for selectors; may be given more than once. In the variable: separated by commas.
+    #[arg(long = "node-label", env = "HOLDFAST_NODE_LABELS", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_label)]
     pub node_labels: Vec<(String, String)>,
     /// The folder of what must survive a restart. Each agent on a node needs its own.
     #[arg(long, env = "HOLDFAST_STATE_DIR", default_value = "/var/lib/holdfast", value_name = "DIR")]
     pub state_dir: PathBuf,
-    /// Where to serve /livez, /readyz, /metrics and /debug/state.
+    /// Where to serve /livez, /readyz, /metrics and /debug/state: address and port, or "off".
     #[arg(long, env = "HOLDFAST_HTTP", default_value = DEFAULT_HTTP, value_name = "ADDR")]
-    pub http: SocketAddr,
+    pub http: HttpAddress,
     /// The folder of VRRPv2 passwords: one file for each `authentication.passwordKey`.
     #[arg(long, env = "HOLDFAST_AUTH_DIR", value_name = "DIR")]
     pub auth_dir: Option<PathBuf>,
@@ -81,6 +82,29 @@ pub struct RunArgs {
     /// The form of the log on standard error. `RUST_LOG` sets what is logged.
     #[arg(long, env = "HOLDFAST_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// Where the agent serves its status, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpAddress {
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(SocketAddr),
+}
+
+impl FromStr for HttpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            address => address
+                .parse()
+                .map(Self::At)
+                .map_err(|_| "write an IP address and a port, such as 127.0.0.1:9112 or [::]:9112, or off".to_owned()),
+        }
+    }
 }
 
 /// The form of the log.
@@ -117,6 +141,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn status_is_served_at_an_address_with_a_port_or_not_at_all() {
+        assert_eq!("off".parse(), Ok(HttpAddress::Off));
+        let everywhere = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 80));
+        assert_eq!("[::]:80".parse(), Ok(HttpAddress::At(everywhere)));
+        for wrong in ["", "80", "127.0.0.1", "localhost:80"] {
+            assert!(wrong.parse::<HttpAddress>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

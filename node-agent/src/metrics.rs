@@ -1,9 +1,14 @@
 //! Metrics: the agent's own, and those that people who come from keepalived already graph.
 //!
-//! Made from the status on every scrape, so nothing is counted twice. Labels are bounded by the configuration.
+//! Made from the status on every scrape, so nothing is counted twice. Labels are bounded by the configuration: a node may
+//! have thousands of interfaces, and a flood of packets may come from as many senders.
 
-use std::collections::BTreeMap;
+mod holdfast;
+mod keepalived;
+
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,183 +16,64 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::snapshot::{AgentStatus, RouterSnapshot, RouterState};
+use crate::desired::Desired;
+use crate::snapshot::AgentStatus;
+
+/// What metrics show beside the status.
+#[derive(Clone, Debug)]
+pub struct Extras {
+    /// What the election thread was told to run.
+    pub desired: Arc<Desired>,
+    /// When the agent started.
+    pub started: SystemTime,
+    /// How often the state folder could not be written.
+    pub state_write_failures: u64,
+}
 
 type Labels = Vec<(&'static str, String)>;
 
-/// What a virtual router counts, by the name that keepalived's exporter gives it: name, help, and which of our counters
-/// add up to it.
-const KEEPALIVED_COUNTERS: [(&str, &str, &[&str]); 13] = [
-    ("advertisements_received", "Advertisements received", &["adverts_received"]),
-    ("advertisements_sent", "Advertisements sent", &["adverts_sent"]),
-    ("become_master", "Transitions to master", &["became_master"]),
-    ("release_master", "Transitions from master", &["released_master"]),
-    ("priority_zero_received", "Priority 0 received", &["releases_received"]),
-    ("priority_zero_sent", "Priority 0 sent", &["releases_sent"]),
-    ("packet_length_errors", "Adverts of a wrong length", &["rejected_truncated", "rejected_trailing_bytes"]),
-    (
-        "advertisements_interval_errors",
-        "Adverts with a wrong interval",
-        &["rejected_interval_mismatch", "rejected_interval_zero"],
-    ),
-    ("ip_ttl_errors", "Adverts with a TTL other than 255", &["rejected_hop_limit"]),
-    ("invalid_type_received", "VRRP messages that are no adverts", &["rejected_type"]),
-    ("address_list_errors", "Adverts with another list of addresses", &["address_list_differs"]),
-    ("authentication_mismatch", "Adverts with another authentication type", &["rejected_authentication_type"]),
-    ("authentication_failure", "Adverts with a wrong password", &["rejected_authentication_data"]),
-];
+/// A number for each set of labels. Those that are not set stay away.
+type Gauges = Family<Labels, Gauge>;
 
-/// All metrics in the text format of OpenMetrics. `state_write_failures` counts failed writes of the state folder.
-pub fn render(status: &AgentStatus, state_write_failures: u64) -> Result<String, fmt::Error> {
+/// As [`Gauges`], for what only grows.
+type Counters = Family<Labels, Counter>;
+
+/// All metrics in the text format of `OpenMetrics`.
+pub fn render(status: &AgentStatus, extras: &Extras) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    add_keepalived(&mut registry, status);
-    add_routers(&mut registry, status);
-    add_agent(&mut registry, status, state_write_failures);
+    keepalived::register(&mut registry, status, extras);
+    holdfast::register(&mut registry, status, extras);
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
-fn add_keepalived(registry: &mut Registry, status: &AgentStatus) {
-    let registry = registry.sub_registry_with_prefix("keepalived");
-    let up = Gauge::<i64>::default();
-    up.set(1);
-    registry.register("up", "Whether the agent answers", up);
-    let state = Family::<Labels, Gauge>::default();
-    for router in &status.snapshot.virtual_routers {
-        for address in &router.addresses {
-            let mut labels = keepalived_labels(router);
-            labels.push(("ip_address", address.to_string()));
-            state.get_or_create(&labels).set(keepalived_state(router.state));
-        }
-    }
-    registry.register("vrrp_state", "State of the virtual router: 0 init, 1 backup, 2 master, 3 fault", state);
-    for (name, help, sources) in KEEPALIVED_COUNTERS {
-        let family = Family::<Labels, Counter>::default();
-        for router in &status.snapshot.virtual_routers {
-            let sum = sources.iter().filter_map(|source| router.counters.get(*source)).sum();
-            family.get_or_create(&keepalived_labels(router)).inc_by(sum);
-        }
-        registry.register(name, help, family);
-    }
-    let (script_status, script_state) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
-    for check in &status.health_checks {
-        let labels = vec![("name", check.name.clone())];
-        script_status.get_or_create(&labels).set(i64::from(check.passing == Some(true)));
-        script_state.get_or_create(&labels).set(i64::from(check.passing.is_some()));
-    }
-    registry.register("script_status", "Whether the health check passes", script_status);
-    registry.register("script_state", "Whether the health check has a result", script_state);
+fn set(gauges: &Gauges, labels: &Labels, value: impl TryInto<i64>) {
+    gauges.get_or_create(labels).set(value.try_into().unwrap_or(i64::MAX));
 }
 
-fn add_routers(registry: &mut Registry, status: &AgentStatus) {
-    let registry = registry.sub_registry_with_prefix("holdfast");
-    let (state, priority) = (Family::<Labels, Gauge>::default(), Family::<Labels, Gauge>::default());
-    let (held, transitions) = (Family::<Labels, Gauge>::default(), Family::<Labels, Counter>::default());
-    let (events, rejected) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
-    for router in &status.snapshot.virtual_routers {
-        let labels = router_labels(router);
-        let with = |name, value: &str| [labels.clone(), vec![(name, value.to_owned())]].concat();
-        for (word, candidate) in STATES {
-            state.get_or_create(&with("state", word)).set(i64::from(router.state == candidate));
-        }
-        priority.get_or_create(&labels).set(i64::from(router.priority));
-        held.get_or_create(&labels).set(i64::try_from(router.held.len()).unwrap_or(i64::MAX));
-        transitions.get_or_create(&labels).inc_by(router.transitions);
-        for (name, count) in &router.counters {
-            match name.strip_prefix("rejected_") {
-                Some(check) => rejected.get_or_create(&with("check", check)).inc_by(*count),
-                None => events.get_or_create(&with("event", name)).inc_by(*count),
-            };
-        }
-    }
-    registry.register("virtual_router_state", "1 for the state that the virtual router is in", state);
-    registry.register("virtual_router_priority", "Effective priority, tracking included", priority);
-    registry.register("virtual_router_held_addresses", "Addresses that this node holds now", held);
-    registry.register("virtual_router_transitions", "Changes into and out of MASTER", transitions);
-    registry.register("virtual_router_events", "What happened to the virtual router, by event", events);
-    registry.register("virtual_router_rejected_adverts", "Adverts that failed a receive check, by check", rejected);
-}
-
-fn add_agent(registry: &mut Registry, status: &AgentStatus, state_write_failures: u64) {
-    let registry = registry.sub_registry_with_prefix("holdfast");
-    let info = Family::<Labels, Gauge>::default();
-    info.get_or_create(&vec![("version", status.version.clone()), ("node", status.node.clone())]).set(1);
-    registry.register("build_info", "Version of the agent", info);
-    let errors = Gauge::<i64>::default();
-    errors.set(i64::try_from(status.configuration_errors.len()).unwrap_or(i64::MAX));
-    registry.register("configuration_errors", "Problems of the configuration", errors);
-    let failures = Counter::<u64>::default();
-    failures.inc_by(state_write_failures);
-    registry.register("state_write_failures", "Failed writes of the state folder", failures);
-    let interfaces = Family::<Labels, Gauge>::default();
-    for interface in &status.snapshot.interfaces {
-        interfaces.get_or_create(&vec![("interface", interface.name.clone())]).set(i64::from(interface.up));
-    }
-    registry.register("interface_up", "Whether the interface is up and has a carrier", interfaces);
-    let checks = Family::<Labels, Gauge>::default();
-    for check in status.health_checks.iter().filter(|check| check.passing.is_some()) {
-        checks.get_or_create(&vec![("health_check", check.name.clone())]).set(i64::from(check.passing == Some(true)));
-    }
-    registry.register(
-        "health_check_passing",
-        "Whether the health check passes; absent before its first result",
-        checks,
-    );
-    register_events(registry, &status.snapshot.counters);
-}
-
-fn register_events(registry: &mut Registry, counters: &BTreeMap<String, u64>) {
-    let events = Family::<Labels, Counter>::default();
-    for (name, count) in counters {
-        events.get_or_create(&vec![("event", name.clone())]).inc_by(*count);
-    }
-    registry.register("agent_events", "What happened to the agent, by event", events);
-}
-
-const STATES: [(&str, RouterState); 4] = [
-    ("INIT", RouterState::Init),
-    ("FAULT", RouterState::Fault),
-    ("BACKUP", RouterState::Backup),
-    ("MASTER", RouterState::Master),
-];
-
-/// keepalived's numbers.
-fn keepalived_state(state: RouterState) -> i64 {
-    match state {
-        RouterState::Init => 0,
-        RouterState::Backup => 1,
-        RouterState::Master => 2,
-        RouterState::Fault => 3,
-    }
-}
-
-fn keepalived_labels(router: &RouterSnapshot) -> Labels {
-    vec![
-        ("iname", router.name.clone()),
-        ("intf", router.interface.clone().unwrap_or_default()),
-        ("vrid", router.virtual_router_id.to_string()),
-    ]
-}
-
-fn router_labels(router: &RouterSnapshot) -> Labels {
-    vec![
-        ("virtual_router", router.name.clone()),
-        ("virtual_ip", router.virtual_ip.clone()),
-        ("interface", router.interface.clone().unwrap_or_default()),
-        ("vrid", router.virtual_router_id.to_string()),
-        ("family", router.family.clone()),
-    ]
+fn count(counters: &Counters, labels: &Labels, count: u64) {
+    counters.get_or_create(labels).inc_by(count);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::snapshot::{CheckSnapshot, InterfaceSnapshot, Snapshot};
+    use std::collections::BTreeMap;
+    use std::time::Duration;
 
-    fn status() -> AgentStatus {
-        let counters = [("adverts_sent", 7), ("rejected_truncated", 2), ("rejected_trailing_bytes", 3)];
-        let router = RouterSnapshot {
+    use holdfast_vrrp::{
+        AdvertInterval, Announcements, Family, GroupConfig, Ipv4Checksum, MemberConfig, Preemption, Priority, Protocol,
+        Transport, VirtualRouterId,
+    };
+
+    use super::*;
+    use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource};
+    use crate::snapshot::{CheckSnapshot, InterfaceSnapshot, RouterSnapshot, RouterState, Snapshot};
+
+    const VIP: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    fn router(counters: &[(&str, u64)]) -> RouterSnapshot {
+        RouterSnapshot {
             name: "web".to_owned(),
             virtual_ip: "web".to_owned(),
             group: "web".to_owned(),
@@ -196,26 +82,37 @@ mod tests {
             virtual_router_id: 51,
             interface: Some("eth0".to_owned()),
             family: "IPv4".to_owned(),
-            addresses: vec!["192.0.2.1".parse().expect("an address")],
-            held: vec!["192.0.2.1".parse().expect("an address")],
+            addresses: vec![VIP],
+            held: vec![VIP],
             since: String::new(),
             reason: String::new(),
             message: String::new(),
             transitions: 3,
             master_address: None,
-            counters: counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
-        };
+            counters: counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        }
+    }
+
+    fn interface(name: &str) -> InterfaceSnapshot {
+        let counters = BTreeMap::from([("receive_drops".to_owned(), 6)]);
+        InterfaceSnapshot { name: name.to_owned(), up: true, addresses: Vec::new(), counters }
+    }
+
+    fn status() -> AgentStatus {
+        let counters = [
+            ("adverts_sent", 7),
+            ("releases_sent", 1),
+            ("rejected_truncated", 2),
+            ("rejected_trailing_bytes", 3),
+            ("rejected_authentication_data", 4),
+            ("stalls", 1),
+        ];
         AgentStatus {
             node: "a".to_owned(),
             version: "0".to_owned(),
             snapshot: Snapshot {
-                virtual_routers: vec![router],
-                interfaces: vec![InterfaceSnapshot {
-                    name: "eth0".to_owned(),
-                    up: true,
-                    addresses: Vec::new(),
-                    counters: BTreeMap::new(),
-                }],
+                virtual_routers: vec![router(&counters)],
+                interfaces: vec![interface("eth0"), interface("eth1"), interface("veth17")],
                 counters: [("netlink_overruns".to_owned(), 4)].into(),
             },
             health_checks: vec![CheckSnapshot {
@@ -228,53 +125,120 @@ mod tests {
         }
     }
 
-    #[test]
-    fn dashboards_for_keepalived_find_their_names() {
-        let text = render(&status(), 5).expect("text");
-        let labels = "{iname=\"web\",intf=\"eth0\",vrid=\"51\"";
-        for line in [
-            "keepalived_up 1".to_owned(),
-            format!("keepalived_vrrp_state{labels},ip_address=\"192.0.2.1\"}} 2"),
-            format!("keepalived_advertisements_sent_total{labels}}} 7"),
-            format!("keepalived_advertisements_received_total{labels}}} 0"),
-            format!("keepalived_become_master_total{labels}}} 0"),
-            format!("keepalived_release_master_total{labels}}} 0"),
-            format!("keepalived_priority_zero_received_total{labels}}} 0"),
-            format!("keepalived_priority_zero_sent_total{labels}}} 0"),
-            format!("keepalived_packet_length_errors_total{labels}}} 5"),
-            format!("keepalived_advertisements_interval_errors_total{labels}}} 0"),
-            format!("keepalived_ip_ttl_errors_total{labels}}} 0"),
-            format!("keepalived_invalid_type_received_total{labels}}} 0"),
-            format!("keepalived_address_list_errors_total{labels}}} 0"),
-            format!("keepalived_authentication_mismatch_total{labels}}} 0"),
-            format!("keepalived_authentication_failure_total{labels}}} 0"),
-            "keepalived_script_status{name=\"nginx\"} 1".to_owned(),
-            "keepalived_script_state{name=\"nginx\"} 1".to_owned(),
-        ] {
+    fn extras() -> Extras {
+        let member = MemberConfig {
+            virtual_router_id: VirtualRouterId::new(51).expect("an ID"),
+            family: Family::Ipv4,
+            protocol: Protocol::V3 { checksum: Ipv4Checksum::default() },
+            interval: AdvertInterval::v3(Duration::from_millis(200)).expect("an interval"),
+            priority: Priority::new(100).expect("a priority"),
+            addresses: vec![VIP],
+            transport: Transport::Multicast,
+            known_peers: None,
+            rival: None,
+            announcements: Announcements::default(),
+        };
+        let preemption = Preemption::Preempt { delay: Duration::ZERO };
+        let group = DesiredGroup {
+            name: "web".to_owned(),
+            routers: vec![DesiredRouter {
+                name: "web".to_owned(),
+                virtual_ip: "web".to_owned(),
+                family: Family::Ipv4,
+                interface: InterfaceChoice::Named("eth0".to_owned()),
+                addresses: vec![DesiredAddress { address: VIP, prefix_length: 32 }],
+            }],
+            config: GroupConfig::new(vec![member], preemption, Vec::new()).expect("a group"),
+            trackers: vec![TrackerSource::Interface("eth1".to_owned())],
+        };
+        Extras {
+            desired: Arc::new(Desired { groups: vec![group] }),
+            started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            state_write_failures: 5,
+        }
+    }
+
+    fn assert_has(text: &str, lines: &[String]) {
+        for line in lines {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
 
     #[test]
+    fn dashboards_for_keepalived_find_their_names() {
+        let text = render(&status(), &extras()).expect("text");
+        let labels = "{iname=\"web\",intf=\"eth0\",vrid=\"51\"";
+        let counts = [
+            ("advertisements_sent", 8),
+            ("advertisements_received", 0),
+            ("become_master", 0),
+            ("release_master", 0),
+            ("priority_zero_received", 0),
+            ("priority_zero_sent", 1),
+            ("packet_length_errors", 5),
+            ("advertisements_interval_errors", 0),
+            ("ip_ttl_errors", 0),
+            ("invalid_type_received", 0),
+            ("address_list_errors", 0),
+            ("authentication_invalid", 4),
+            ("authentication_mismatch", 0),
+            ("authentication_failure", 4),
+            ("gratuitous_arp_delay", 5),
+        ];
+        let lines = counts.map(|(name, count)| format!("keepalived_{name}_total{labels}}} {count}"));
+        assert_has(&text, &lines);
+        let lines = [
+            "keepalived_up 1".to_owned(),
+            format!("keepalived_vrrp_state{labels},ip_address=\"192.0.2.1\"}} 2"),
+            format!("keepalived_exporter_check_script_status{labels},ip_address=\"192.0.2.1\"}} 1"),
+            "keepalived_script_status{name=\"nginx\"} 1".to_owned(),
+            "keepalived_script_state{name=\"nginx\"} 1".to_owned(),
+        ];
+        assert_has(&text, &lines);
+    }
+
+    #[test]
     fn the_agent_tells_about_itself() {
-        let text = render(&status(), 5).expect("text");
+        let text = render(&status(), &extras()).expect("text");
         let labels = "{virtual_router=\"web\",virtual_ip=\"web\",interface=\"eth0\",vrid=\"51\",family=\"IPv4\"";
-        for line in [
+        let lines = [
             format!("holdfast_virtual_router_state{labels},state=\"MASTER\"}} 1"),
             format!("holdfast_virtual_router_state{labels},state=\"BACKUP\"}} 0"),
             format!("holdfast_virtual_router_priority{labels}}} 100"),
             format!("holdfast_virtual_router_held_addresses{labels}}} 1"),
             format!("holdfast_virtual_router_transitions_total{labels}}} 3"),
-            format!("holdfast_virtual_router_events_total{labels},event=\"adverts_sent\"}} 7"),
+            format!("holdfast_virtual_router_events_total{labels},event=\"stalls\"}} 1"),
             format!("holdfast_virtual_router_rejected_adverts_total{labels},check=\"truncated\"}} 2"),
             "holdfast_configuration_errors 1".to_owned(),
             "holdfast_state_write_failures_total 5".to_owned(),
-            "holdfast_interface_up{interface=\"eth0\"} 1".to_owned(),
             "holdfast_health_check_passing{health_check=\"nginx\"} 1".to_owned(),
             "holdfast_agent_events_total{event=\"netlink_overruns\"} 4".to_owned(),
             "holdfast_build_info{version=\"0\",node=\"a\"} 1".to_owned(),
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            "process_start_time_seconds 1700000000".to_owned(),
+        ];
+        assert_has(&text, &lines);
+    }
+
+    #[test]
+    fn of_interfaces_only_those_in_use_are_shown() {
+        let text = render(&status(), &extras()).expect("text");
+        for used in ["eth0", "eth1"] {
+            let lines = [
+                format!("holdfast_interface_up{{interface=\"{used}\"}} 1"),
+                format!("holdfast_interface_events_total{{interface=\"{used}\",event=\"receive_drops\"}} 6"),
+            ];
+            assert_has(&text, &lines);
         }
+        assert!(!text.contains("veth17"), "{text}");
+    }
+
+    #[test]
+    fn an_address_that_a_master_lacks_is_not_in_order() {
+        let mut status = status();
+        status.snapshot.virtual_routers[0].held.clear();
+        let text = render(&status, &extras()).expect("text");
+        let name = "keepalived_exporter_check_script_status";
+        let line = text.lines().find(|line| line.starts_with(name)).expect("a line");
+        assert!(line.ends_with(" 0"), "{line}");
     }
 }

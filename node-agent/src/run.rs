@@ -1,35 +1,43 @@
 //! `holdfast-agent run`: puts the parts together, and takes them apart again.
 //!
 //! ```text
-//! manifests ─► Follower ─► translate ─► election thread ─► reports ─► log
+//! manifests ─► Follower ─► translate ─► election thread ─► reports ─► Narrator ─► log
 //!                              └──────► health checks ─► results ─┘ (to the election thread)
 //! ```
 
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::app::{App, Configuration};
+use crate::app::{App, Configuration, RunningParts};
 use crate::checks::{CheckOptions, Supervisor};
-use crate::cli::RunArgs;
+use crate::cli::{HttpAddress, RunArgs};
 use crate::election::{self, ElectionError, ElectionHandle, ElectionOptions, Report, Reports};
+use crate::http;
+use crate::logging::Narrator;
 use crate::passwords::Passwords;
 use crate::source::{Folder, Follower, Manifests, NodeIdentity, Update};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::translate::translate;
-use crate::{http, logging};
 
 /// After an abort, addresses go at once; the kernel needs no longer.
 const ABORT_LIMIT: Duration = Duration::from_secs(2);
+
+/// A drain ends by itself well before; should it not, this is still within what Kubernetes and systemd wait.
+const DRAIN_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often rejected packets are summed up in the log.
+const PACKET_FAULTS: Duration = Duration::from_secs(10);
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +74,12 @@ pub enum RunError {
     /// The election thread ended though nobody asked it to.
     #[error("the election thread has died")]
     ElectionDied,
+    /// The task that follows the configuration ended.
+    #[error("the configuration is not followed any more: the agent has left, to be started anew")]
+    FollowerDied,
+    /// The addresses could not be handed over in time, and were removed.
+    #[error("leaving took longer than {DRAIN_LIMIT:?}: the addresses were removed")]
+    DrainLimit,
 }
 
 impl From<Ending> for ExitCode {
@@ -94,9 +108,9 @@ pub fn run(args: RunArgs) -> Result<Ending, RunError> {
 
 async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let signals = Signals::new().map_err(RunError::Signals)?;
+    // Nothing before this lock may touch the network: another agent may be at work with this folder.
     let state = Arc::new(StateDir::open(&args.state_dir)?);
-    let listener =
-        TcpListener::bind(args.http).await.map_err(|source| RunError::Listen { address: args.http, source })?;
+    let listener = listen(args.http).await?;
     let (election, reports) = election::spawn(ElectionOptions {
         owned: Box::new(state.address_record()),
         realtime: args.realtime,
@@ -106,32 +120,33 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let told = election.clone();
     let checks = Arc::new(Supervisor::new(options, move |name, state| told.health(name, state)));
     let (publish, configuration) = watch::channel(Configuration::default());
-    let app = App {
+    let parts = RunningParts { election: election.clone(), checks: Arc::clone(&checks), state: Arc::clone(&state) };
+    let app = Arc::new(App {
         node: args.node_name.clone(),
-        election: election.clone(),
-        checks: Arc::clone(&checks),
+        started: SystemTime::now(),
         configuration,
-        state: Arc::clone(&state),
-    };
-    let server = tokio::spawn(serve(listener, app));
+        parts: Box::new(parts),
+    });
+    info!(event = "start", version = env!("CARGO_PKG_VERSION"), node = args.node_name, "the agent starts");
+    if let Some(listener) = listener {
+        tokio::spawn(http::serve(listener, Arc::clone(&app)));
+    }
     let configurator = Configurator {
         election: election.clone(),
         checks,
-        state,
-        publish,
+        state: Arc::clone(&state),
+        publish: publish.clone(),
         passwords: Passwords::new(args.auth_dir.clone()),
     };
     let following = tokio::spawn(configurator.follow(args));
-    let ending = wait_for_the_end(signals, &election, reports).await;
-    following.abort();
-    server.abort();
+    let ending = Life { signals, election, reports, narrator: Narrator::new(app), following, publish }.live().await;
+    state.finish();
     ending
 }
 
-async fn serve(listener: TcpListener, app: App) {
-    if let Err(error) = axum::serve(listener, http::router(Arc::new(app))).await {
-        error!(%error, "the HTTP endpoints have ended");
-    }
+async fn listen(address: HttpAddress) -> Result<Option<TcpListener>, RunError> {
+    let HttpAddress::At(address) = address else { return Ok(None) };
+    TcpListener::bind(address).await.map(Some).map_err(|source| RunError::Listen { address, source })
 }
 
 /// Carries out every change of the configuration.
@@ -171,9 +186,14 @@ impl Configurator {
         for problem in &errors {
             warn!(event = "configuration-problem", "{problem}");
         }
+        let desired = Arc::new(translation.desired.clone());
         self.checks.apply(update.spec.health_checks);
         self.election.apply(translation.desired);
-        self.publish.send_replace(Configuration { loaded: true, errors });
+        self.publish.send_modify(|configuration| {
+            configuration.loaded = true;
+            configuration.desired = desired;
+            configuration.errors = errors;
+        });
     }
 }
 
@@ -196,46 +216,85 @@ impl Signals {
     }
 }
 
-/// The first signal drains, the second aborts.
-async fn wait_for_the_end(
-    mut signals: Signals,
-    election: &ElectionHandle,
-    mut reports: Reports,
-) -> Result<Ending, RunError> {
-    let mut ending = None;
-    loop {
-        tokio::select! {
-            report = reports.recv() => match report {
-                Some(report) => {
-                    logging::write(&report);
-                    if report == Report::Finished {
-                        return Ok(ending.unwrap_or(Ending::Drained));
-                    }
+/// A running agent, from its start to its end.
+struct Life {
+    signals: Signals,
+    election: ElectionHandle,
+    reports: Reports,
+    narrator: Narrator,
+    following: JoinHandle<()>,
+    publish: watch::Sender<Configuration>,
+}
+
+impl Life {
+    /// Runs until the first signal, which drains; the second aborts.
+    async fn live(mut self) -> Result<Ending, RunError> {
+        let mut sums = interval(PACKET_FAULTS);
+        loop {
+            tokio::select! {
+                report = self.reports.recv() => self.tell(report).await?,
+                () = self.signals.next() => break,
+                _ = sums.tick() => self.narrator.tell_packet_faults().await,
+                _ = &mut self.following => {
+                    error!("the configuration is not followed any more");
+                    self.drain().await?;
+                    return Err(RunError::FollowerDied);
                 }
-                None => return Err(RunError::ElectionDied),
-            },
-            () = signals.next() => {
-                if ending.is_some() {
-                    warn!(event = "abort", "a second signal: addresses are removed at once");
-                    election.abort();
-                    finish_abort(&mut reports).await;
-                    return Ok(Ending::Aborted);
-                }
-                info!(event = "drain", "leaving: masters hold their addresses until their successors answer");
-                ending = Some(Ending::Drained);
-                election.drain();
             }
+        }
+        self.drain().await
+    }
+
+    /// Before it is asked to, the election thread does not end.
+    async fn tell(&mut self, report: Option<Report>) -> Result<(), RunError> {
+        match report {
+            None | Some(Report::Finished) => Err(RunError::ElectionDied),
+            Some(report) => {
+                self.narrator.tell(&report).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn drain(mut self) -> Result<Ending, RunError> {
+        info!(event = "drain", "leaving: masters hold their addresses until their successors answer");
+        self.publish.send_modify(|configuration| configuration.leaving = true);
+        // Nothing may be configured any more that would then stay behind.
+        if !self.following.is_finished() {
+            self.following.abort();
+            let _ = (&mut self.following).await;
+        }
+        self.election.drain();
+        tokio::select! {
+            ended = tell_until_finished(&mut self.reports, &mut self.narrator) => ended.map(|()| Ending::Drained),
+            () = self.signals.next() => {
+                warn!(event = "abort", "a second signal: the addresses are removed at once");
+                self.abort().await;
+                Ok(Ending::Aborted)
+            }
+            () = sleep(DRAIN_LIMIT) => {
+                error!(event = "abort", "leaving takes too long: the addresses are removed at once");
+                self.abort().await;
+                Err(RunError::DrainLimit)
+            }
+        }
+    }
+
+    async fn abort(&mut self) {
+        self.election.abort();
+        let finished = timeout(ABORT_LIMIT, tell_until_finished(&mut self.reports, &mut self.narrator)).await;
+        if !matches!(finished, Ok(Ok(()))) {
+            error!(event = "abort", "the election thread does not end; the kernel lets its addresses expire");
         }
     }
 }
 
-async fn finish_abort(reports: &mut Reports) {
-    let finished = async {
-        while let Some(report) = reports.recv().await {
-            logging::write(&report);
+async fn tell_until_finished(reports: &mut Reports, narrator: &mut Narrator) -> Result<(), RunError> {
+    loop {
+        let report = reports.recv().await.ok_or(RunError::ElectionDied)?;
+        narrator.tell(&report).await;
+        if report == Report::Finished {
+            return Ok(());
         }
-    };
-    if timeout(ABORT_LIMIT, finished).await.is_err() {
-        error!("the election thread does not end; the kernel lets its addresses expire");
     }
 }

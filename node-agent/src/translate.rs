@@ -225,23 +225,23 @@ mod tests {
     use super::*;
 
     fn router(changes: Value) -> Value {
-        let mut router = json!({
+        let router = json!({
             "name": "web", "virtualIP": "web", "group": "web", "family": "IPv4", "interface": "eth0",
             "virtualRouterID": 51, "protocolVersion": 3, "advertisementInterval": "200ms", "priority": 100,
             "addresses": ["192.0.2.1/24", "192.0.2.2"],
         });
-        for (field, value) in changes.as_object().cloned().unwrap_or_default() {
-            router[field] = value;
-        }
-        router
+        changed(router, changes)
     }
 
     fn group(name: &str, changes: Value) -> Value {
-        let mut group = json!({ "name": name, "virtualIPs": [name] });
-        for (field, value) in changes.as_object().cloned().unwrap_or_default() {
-            group[field] = value;
+        changed(json!({ "name": name, "virtualIPs": [name] }), changes)
+    }
+
+    fn changed(mut object: Value, changes: Value) -> Value {
+        if let (Value::Object(fields), Value::Object(changes)) = (&mut object, changes) {
+            fields.extend(changes);
         }
-        group
+        object
     }
 
     fn spec(routers: &[Value], groups: &[Value]) -> api::NodeConfigSpec {

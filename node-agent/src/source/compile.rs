@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crds::condition::{AcceptedReason, ConditionReason, GroupAcceptedReason};
 use holdfast_crds::{HealthCheck, Labels, Manifest, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
-use holdfast_plan::{Input, Plan, Verdict, VirtualIPVerdict, named_nodes, plan};
+use holdfast_plan::{Input, Plan, Verdict, named_nodes, plan};
 use k8s_openapi::api::core::v1::Node;
 
 use super::document::Object;
@@ -98,9 +98,11 @@ fn complete_nodes(sorted: &mut Sorted, identity: &NodeIdentity) {
 
 /// Without Node objects nobody knows the labels of the other nodes: that this one is not selected is no mistake.
 fn forgive_missing_nodes(plan: &mut Plan, groups: &[VirtualIPGroup]) {
-    let not_here = |verdict: &VirtualIPVerdict| verdict.accepted.reason == AcceptedReason::NoMatchingNodes;
-    let unselected: BTreeSet<String> =
-        plan.virtual_ips.extract_if(.., |_, verdict| not_here(verdict)).map(|(name, _)| name).collect();
+    let mut unselected = BTreeSet::new();
+    plan.virtual_ips.retain(|name, verdict| {
+        let is_selected = verdict.accepted.reason != AcceptedReason::NoMatchingNodes;
+        is_selected || !unselected.insert(name.clone())
+    });
     let lacks_member = |name: &str| {
         let mut groups = groups.iter().filter(|group| group.metadata.name.as_deref() == Some(name));
         groups.any(|group| group.spec.members.iter().any(|member| unselected.contains(member)))

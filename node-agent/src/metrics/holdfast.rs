@@ -1,0 +1,129 @@
+//! The agent's own metrics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::{Counters, Extras, Gauges, Labels, count, set};
+use crate::desired::{Desired, TrackerSource};
+use crate::snapshot::{AgentStatus, RouterSnapshot, RouterState};
+
+const STATES: [(&str, RouterState); 4] = [
+    ("INIT", RouterState::Init),
+    ("FAULT", RouterState::Fault),
+    ("BACKUP", RouterState::Backup),
+    ("MASTER", RouterState::Master),
+];
+
+pub(super) fn register(registry: &mut Registry, status: &AgentStatus, extras: &Extras) {
+    register_start(registry, extras.started);
+    let registry = registry.sub_registry_with_prefix("holdfast");
+    register_routers(registry, &status.snapshot.virtual_routers);
+    register_interfaces(registry, status, &extras.desired);
+    register_checks(registry, status);
+    register_agent(registry, status, extras.state_write_failures);
+}
+
+/// Under the name that every program uses.
+fn register_start(registry: &mut Registry, started: SystemTime) {
+    let start = Gauge::<i64>::default();
+    let seconds = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    start.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    registry.register("process_start_time_seconds", "When the agent started, in seconds since 1970", start);
+}
+
+fn register_routers(registry: &mut Registry, routers: &[RouterSnapshot]) {
+    let (states, priorities, held) = (Gauges::default(), Gauges::default(), Gauges::default());
+    let (transitions, events, rejected) = (Counters::default(), Counters::default(), Counters::default());
+    for router in routers {
+        let labels = labels(router);
+        let with = |name, value: &str| [labels.clone(), vec![(name, value.to_owned())]].concat();
+        for (word, state) in STATES {
+            set(&states, &with("state", word), i64::from(router.state == state));
+        }
+        set(&priorities, &labels, i64::from(router.priority));
+        set(&held, &labels, i64::try_from(router.held.len()).unwrap_or(i64::MAX));
+        count(&transitions, &labels, router.transitions);
+        for (name, number) in &router.counters {
+            match name.strip_prefix("rejected_") {
+                Some(check) => count(&rejected, &with("check", check), *number),
+                None => count(&events, &with("event", name), *number),
+            }
+        }
+    }
+    registry.register("virtual_router_state", "1 for the state that the virtual router is in", states);
+    registry.register("virtual_router_priority", "Effective priority, tracking included", priorities);
+    registry.register("virtual_router_held_addresses", "Addresses that this node holds now", held);
+    registry.register("virtual_router_transitions", "Changes into and out of MASTER", transitions);
+    registry.register("virtual_router_events", "What happened to the virtual router, by event", events);
+    registry.register("virtual_router_rejected_adverts", "Adverts that failed a receive check, by check", rejected);
+}
+
+/// Only those that the configuration uses: a node of a cluster has one more for every pod.
+fn register_interfaces(registry: &mut Registry, status: &AgentStatus, desired: &Desired) {
+    let (up, events) = (Gauges::default(), Counters::default());
+    let used = used_interfaces(status, desired);
+    for interface in status.snapshot.interfaces.iter().filter(|interface| used.contains(interface.name.as_str())) {
+        let labels = vec![("interface", interface.name.clone())];
+        set(&up, &labels, i64::from(interface.up));
+        for (name, number) in &interface.counters {
+            count(&events, &[labels.clone(), vec![("event", name.clone())]].concat(), *number);
+        }
+    }
+    registry.register("interface_up", "Whether the interface is up and has a carrier", up);
+    registry.register("interface_events", "What happened on the interface, by event", events);
+}
+
+fn used_interfaces<'a>(status: &'a AgentStatus, desired: &'a Desired) -> BTreeSet<&'a str> {
+    let running = status.snapshot.virtual_routers.iter().filter_map(|router| router.interface.as_deref());
+    let tracked = desired.groups.iter().flat_map(|group| &group.trackers).filter_map(|source| match source {
+        TrackerSource::Interface(name) => Some(name.as_str()),
+        TrackerSource::HealthCheck(_) => None,
+    });
+    running.chain(tracked).collect()
+}
+
+fn register_checks(registry: &mut Registry, status: &AgentStatus) {
+    let passing = Gauges::default();
+    for check in &status.health_checks {
+        if let Some(passes) = check.passing {
+            set(&passing, &vec![("health_check", check.name.clone())], i64::from(passes));
+        }
+    }
+    let help = "Whether the health check passes; absent before its first result";
+    registry.register("health_check_passing", help, passing);
+}
+
+fn register_agent(registry: &mut Registry, status: &AgentStatus, state_write_failures: u64) {
+    let info = Gauges::default();
+    set(&info, &vec![("version", status.version.clone()), ("node", status.node.clone())], 1);
+    registry.register("build_info", "Version of the agent", info);
+    let errors = Gauge::<i64>::default();
+    errors.set(i64::try_from(status.configuration_errors.len()).unwrap_or(i64::MAX));
+    registry.register("configuration_errors", "Problems of the configuration", errors);
+    let failures = Counter::<u64>::default();
+    failures.inc_by(state_write_failures);
+    registry.register("state_write_failures", "Failed attempts to write the state folder", failures);
+    register_events(registry, &status.snapshot.counters);
+}
+
+fn register_events(registry: &mut Registry, counted: &BTreeMap<String, u64>) {
+    let events = Counters::default();
+    for (name, number) in counted {
+        count(&events, &vec![("event", name.clone())], *number);
+    }
+    registry.register("agent_events", "What happened to the agent, by event", events);
+}
+
+fn labels(router: &RouterSnapshot) -> Labels {
+    vec![
+        ("virtual_router", router.name.clone()),
+        ("virtual_ip", router.virtual_ip.clone()),
+        ("interface", router.interface.clone().unwrap_or_default()),
+        ("vrid", router.virtual_router_id.to_string()),
+        ("family", router.family.clone()),
+    ]
+}
