@@ -14,6 +14,8 @@ mod event;
 pub mod fuzz;
 pub mod group;
 mod member;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod time;
 mod timers;
 pub mod timing;

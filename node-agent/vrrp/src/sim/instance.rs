@@ -1,0 +1,156 @@
+//! A real group, between a driver and its referee.
+
+use std::net::IpAddr;
+
+use super::clock::Time;
+use super::log::{Entry, Log};
+use super::mutant::Mutant;
+use super::probe::{Probe, Probes, Sight};
+use super::rules::{Broken, Facts, Handled, Referee, Rule, Standing, Truth};
+use super::seam::Seam;
+use super::setup::{ElectionIndex, NodeIndex};
+use super::table::{Input, Situation};
+use crate::action::Action;
+use crate::config::GroupConfig;
+use crate::event::{Event, MemberIndex};
+use crate::group::Group;
+use crate::time::Instant;
+use crate::tracking::TrackState;
+use crate::types::Claim;
+use crate::wire::EmitError;
+
+/// What a run has brought to light so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    pub(super) log: Log,
+    pub(super) probes: Probes,
+    pub(super) failure: Option<Failure>,
+}
+
+/// A rule was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub time: Time,
+    /// By which node in which election, where it was one.
+    pub place: Option<(NodeIndex, ElectionIndex)>,
+    /// Which, and how.
+    pub broken: Broken,
+}
+
+/// A group of a node.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    node: NodeIndex,
+    election: ElectionIndex,
+    group: Group,
+    seam: Seam,
+    referee: Referee,
+}
+
+impl Record {
+    /// Keeps the first failure only.
+    pub(super) fn fail(&mut self, time: Time, place: Option<(NodeIndex, ElectionIndex)>, broken: Broken) {
+        if self.failure.is_none() {
+            self.log.remark(time, format_args!("BROKEN {broken}"));
+            self.failure = Some(Failure { time, place, broken });
+        }
+    }
+}
+
+impl Instance {
+    pub(super) fn new(
+        (node, election): (NodeIndex, ElectionIndex),
+        config: &GroupConfig,
+        tracked: &[TrackState],
+        mutant: Option<Mutant>,
+    ) -> Self {
+        let seam = Seam::new(mutant);
+        let group = Group::new(seam.config(config), &seam.tracked(config, tracked));
+        let referee = Referee::new(Facts::new(config.clone(), tracked));
+        Self { node, election, group, seam, referee }
+    }
+
+    /// Lets the group handle an event, and judges what it makes of it. `time` is the true time, `now` what the node's
+    /// clock shows.
+    pub(super) fn handle(
+        &mut self,
+        (time, now): (Time, Instant),
+        event: &Event<'_>,
+        truth: Truth,
+        actions: &mut Vec<Action>,
+        record: &mut Record,
+    ) {
+        let (first, before) = (actions.len(), self.standing());
+        let input = self.referee.classify(&before, event, truth);
+        let from = self.referee.facts().situation;
+        self.seam.handle(&mut self.group, now, event, actions);
+        let added = actions.get(first..).unwrap_or_default();
+        let handled = Handled { now, event, input, before, after: self.standing() };
+        let verdict = self.referee.judge(handled, &self.group, added, &mut record.probes);
+        let (node, election, to) = (self.node, self.election, self.referee.facts().situation);
+        record.log.write(time, Entry { node, election, from, input, to, actions: added });
+        if let Err(broken) = verdict {
+            record.fail(time, Some((node, election)), broken);
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { state: self.group.state(), epoch: self.group.epoch(), deadline: self.next_deadline() }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.seam.next_deadline(&self.group)
+    }
+
+    /// An early timer event changes nothing.
+    pub(super) fn fire_early(&self, (time, now): (Time, Instant), record: &mut Record) {
+        if self.next_deadline().is_none_or(|deadline| deadline <= now) || self.referee.is_stalled(now) {
+            return;
+        }
+        let (mut group, mut seam, mut actions) = (self.group.clone(), self.seam.clone(), Vec::new());
+        seam.handle(&mut group, now, &Event::Timer, &mut actions);
+        record.probes.note(Probe::Saw(Sight::EarlyTimer));
+        if group != self.group || !actions.is_empty() {
+            let broken = Broken { rule: Rule::EarlyTimer, how: format!("{actions:?} at {now}") };
+            record.fail(time, Some((self.node, self.election)), broken);
+        }
+    }
+
+    /// What an event is to the group as it stands.
+    pub(super) fn what_is(&self, event: &Event<'_>) -> Input {
+        self.referee.classify(&self.standing(), event, Truth::NoPacket)
+    }
+
+    /// Whether any address is on the interface, as the group believes.
+    pub(super) fn holds_addresses(&self) -> bool {
+        self.facts().members.iter().any(|member| !member.held.is_empty())
+    }
+
+    /// Whether an address is on the interface, as the group believes.
+    pub(super) fn holds(&self, address: IpAddr) -> bool {
+        self.facts().members.iter().any(|member| member.held.contains(&address))
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        self.referee.facts()
+    }
+
+    pub(super) fn situation(&self) -> Situation {
+        self.facts().situation
+    }
+
+    pub(super) fn encode(
+        &self,
+        member: MemberIndex,
+        claim: Claim,
+        (source, destination): (IpAddr, IpAddr),
+        buffer: &mut [u8],
+    ) -> Result<usize, EmitError> {
+        self.seam.encode(&self.group, &self.facts().config, member, claim, (source, destination), buffer)
+    }
+}

@@ -1,0 +1,406 @@
+//! The agent of a simulated node, as far as the election needs one: it does what the agent's driver does, in its order.
+//!
+//! Packets first, then what the kernel and people say, then timers. Actions phase by phase over all groups; what fails
+//! goes back as an event. Addresses are given a lease, which is renewed.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use super::clock::Time;
+use super::frame::{Frame, Origin, Reading};
+use super::instance::{Instance, Record};
+use super::kernel::{Kernel, renewal_after};
+use super::mutant::Mutant;
+use super::node::Driver;
+use super::probe::{Probe, Sight};
+use super::rules::{Rule, Truth};
+use super::setup::{ElectionIndex, NodeIndex, NodeSetup};
+use super::table::{Input, Situation};
+use crate::action::{Action, Phase};
+use crate::config::{GroupConfig, Transport};
+use crate::event::{Epoch, Event, Link, MemberIndex};
+use crate::time::Instant;
+use crate::tracking::TrackState;
+use crate::types::Claim;
+use crate::wire::{Advert, AdvertRepr, Datagram, advert};
+
+/// A running agent.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) instances: Vec<Instance>,
+    inbox: VecDeque<Message>,
+    todo: Vec<(ElectionIndex, Action)>,
+    reports: Vec<Report>,
+    /// Until when the agent does not run.
+    pub(super) stalled_until: Option<Time>,
+    renew_at: Time,
+}
+
+/// What reaches the agent beside packets.
+#[derive(Clone, Debug)]
+pub(super) enum Message {
+    Start,
+    Interface { up: bool },
+    Track { election: ElectionIndex, tracker: usize, state: TrackState },
+    Reconfigure { election: ElectionIndex, config: Box<GroupConfig>, tracked: Vec<TrackState> },
+    Drain,
+    Abort,
+    Deleted(IpAddr),
+}
+
+/// The kernel's word that it refused an address.
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    due: Time,
+    election: ElectionIndex,
+    member: MemberIndex,
+    address: IpAddr,
+    epoch: Epoch,
+}
+
+/// Everything around an agent that wakes up.
+pub(super) struct Surroundings<'a> {
+    pub(super) time: Time,
+    pub(super) now: Instant,
+    pub(super) node: NodeIndex,
+    pub(super) setup: &'a NodeSetup,
+    pub(super) kernel: &'a mut Kernel,
+    pub(super) driver: &'a Driver,
+    /// Whether the agent was woken for nothing, and looks at every timer.
+    pub(super) woken_for_nothing: bool,
+    pub(super) outbox: &'a mut Vec<Outgoing>,
+    pub(super) record: &'a mut Record,
+}
+
+/// A packet that leaves a node.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) frame: Frame,
+    /// `None` for everybody.
+    pub(super) to: Option<IpAddr>,
+    pub(super) about: IpAddr,
+}
+
+impl Process {
+    pub(super) fn new(instances: Vec<Instance>) -> Self {
+        Self {
+            instances,
+            inbox: VecDeque::new(),
+            todo: Vec::new(),
+            reports: Vec::new(),
+            stalled_until: None,
+            renew_at: Time::ZERO,
+        }
+    }
+
+    pub(super) fn tell(&mut self, message: Message) {
+        self.inbox.push_back(message);
+    }
+
+    /// When the first group wants to be woken, in the node's time.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.instances.iter().filter_map(Instance::next_deadline).min()
+    }
+
+    /// When the agent wants to be woken for its own sake.
+    pub(super) fn next_chore(&self) -> Option<Time> {
+        let holds = self.instances.iter().any(Instance::holds_addresses);
+        self.reports.iter().map(|report| report.due).chain(holds.then_some(self.renew_at)).min()
+    }
+
+    /// Whether the kernel has refused something, and the agent has not been told.
+    pub(super) fn awaits_reports(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
+    /// Whether every group was stopped and has let its addresses go.
+    pub(super) fn is_finished(&self) -> bool {
+        !self.instances.is_empty() && self.instances.iter().all(|instance| instance.group().is_finished())
+    }
+
+    /// One wake-up.
+    pub(super) fn run(&mut self, around: &mut Surroundings<'_>) {
+        if around.driver.mutant == Some(Mutant::TimersBeforePackets) {
+            self.fire_timers(around);
+        }
+        while let Some(frame) = around.kernel.next_received() {
+            self.receive(&frame, around);
+        }
+        while let Some(message) = self.inbox.pop_front() {
+            self.take_in(message, around);
+        }
+        self.take_reports(around);
+        self.fire_timers(around);
+        self.carry_out(around);
+        self.renew(around);
+        self.check(around);
+    }
+
+    fn handle(&mut self, election: ElectionIndex, event: &Event<'_>, truth: Truth, around: &mut Surroundings<'_>) {
+        let Some(instance) = self.instances.get_mut(election) else { return };
+        let mut actions = Vec::new();
+        instance.handle((around.time, around.now), event, truth, &mut actions, around.record);
+        self.todo.extend(actions.into_iter().map(|action| (election, action)));
+        if !around.driver.setup.batch {
+            self.carry_out(around);
+        }
+    }
+
+    fn receive(&mut self, frame: &Frame, around: &mut Surroundings<'_>) {
+        match frame.read() {
+            Reading::Vrrp(datagram) => {
+                let truth = if frame.intact { Truth::Intact(frame.origin) } else { Truth::Broken };
+                if let Some((election, member)) = self.router_of(&datagram) {
+                    self.handle(election, &Event::Packet { member, datagram }, truth, around);
+                }
+            }
+            Reading::Claim(address) => {
+                if let Some((election, member)) = self.owner_of(address) {
+                    self.handle(election, &Event::NeighborClaim { member, address }, Truth::NoPacket, around);
+                }
+            }
+            Reading::Probe(_) | Reading::Noise => {}
+        }
+    }
+
+    /// The virtual router that a datagram is for: by VRID and family (RFC 9568 section 5.2.3).
+    fn router_of(&self, datagram: &Datagram<'_>) -> Option<(ElectionIndex, MemberIndex)> {
+        let vrid = Advert::peek(datagram.payload)?;
+        let ipv4 = datagram.source.is_ipv4();
+        self.find(|config| config.virtual_router_id == vrid && (config.family == crate::types::Family::Ipv4) == ipv4)
+    }
+
+    fn owner_of(&self, address: IpAddr) -> Option<(ElectionIndex, MemberIndex)> {
+        self.find(|config| config.addresses.contains(&address))
+    }
+
+    fn find(&self, wanted: impl Fn(&crate::config::MemberConfig) -> bool) -> Option<(ElectionIndex, MemberIndex)> {
+        self.instances.iter().enumerate().find_map(|(election, instance)| {
+            let member = instance.facts().parts().find(|(_, config, _)| wanted(config));
+            member.map(|(index, ..)| (election, index))
+        })
+    }
+
+    fn take_in(&mut self, message: Message, around: &mut Surroundings<'_>) {
+        let elections = 0..self.instances.len();
+        match message {
+            Message::Start => elections.for_each(|each| self.handle(each, &Event::Start, Truth::NoPacket, around)),
+            Message::Drain => elections.for_each(|each| self.handle(each, &Event::Drain, Truth::NoPacket, around)),
+            Message::Abort => elections.for_each(|each| self.handle(each, &Event::Abort, Truth::NoPacket, around)),
+            Message::Interface { up } => elections.for_each(|election| self.change_links(election, up, around)),
+            Message::Track { election, tracker, state } => {
+                self.handle(election, &Event::Track { tracker, state }, Truth::NoPacket, around);
+            }
+            Message::Reconfigure { election, config, tracked } => {
+                let event = Event::Reconfigure { config: &config, trackers: &tracked };
+                self.handle(election, &event, Truth::NoPacket, around);
+            }
+            Message::Deleted(address) => {
+                if let Some((election, member)) = self.owner_of(address).filter(|_| !around.kernel.holds(address)) {
+                    self.handle(election, &Event::AddressDeleted { member, address }, Truth::NoPacket, around);
+                }
+            }
+        }
+    }
+
+    fn change_links(&mut self, election: ElectionIndex, up: bool, around: &mut Surroundings<'_>) {
+        let Some(instance) = self.instances.get(election) else { return };
+        let families: Vec<_> = instance.facts().parts().map(|(member, config, _)| (member, config.family)).collect();
+        for (member, family) in families {
+            let link = if up { Link::Up { source: around.setup.source(family) } } else { Link::Down };
+            self.handle(election, &Event::Link { member, link }, Truth::NoPacket, around);
+        }
+    }
+
+    fn take_reports(&mut self, around: &mut Surroundings<'_>) {
+        let time = around.time;
+        let (due, later) = self.reports.drain(..).partition(|report| report.due <= time);
+        self.reports = later;
+        let due: Vec<Report> = due;
+        for Report { election, member, address, epoch, .. } in due {
+            self.handle(election, &Event::AddressFailed { member, address, epoch }, Truth::NoPacket, around);
+        }
+    }
+
+    fn fire_timers(&mut self, around: &mut Surroundings<'_>) {
+        for election in 0..self.instances.len() {
+            let Some(instance) = self.instances.get(election) else { continue };
+            let due = instance.next_deadline().is_some_and(|deadline| deadline <= around.now);
+            if !due && !around.woken_for_nothing {
+                continue;
+            }
+            let before = instance.situation();
+            self.handle(election, &Event::Timer, Truth::NoPacket, around);
+            self.check_unread(election, before, around);
+        }
+    }
+
+    /// No backup takes over while an advert that forbids it waits in the socket.
+    fn check_unread(&self, election: ElectionIndex, before: Situation, around: &mut Surroundings<'_>) {
+        let Some(instance) = self.instances.get(election) else { return };
+        if before != Situation::Backup || instance.situation() != Situation::Master {
+            return;
+        }
+        let forbids = |frame: &Frame| match frame.read() {
+            Reading::Vrrp(datagram) if frame.intact => {
+                let member = self.router_of(&datagram).filter(|(other, _)| *other == election);
+                let input = member.map(|(_, member)| instance.what_is(&Event::Packet { member, datagram }));
+                matches!(input, Some(Input::HigherPriority | Input::HigherAddress | Input::LowerAddress))
+            }
+            _ => false,
+        };
+        if around.kernel.unread().any(forbids) {
+            let broken = Rule::Patience.broken::<()>("takes over although an advert waits unread");
+            around.fail(election, broken.err());
+        }
+    }
+
+    /// Phase by phase over all groups, until nothing fails any more.
+    fn carry_out(&mut self, around: &mut Surroundings<'_>) {
+        while !self.todo.is_empty() {
+            let batch = std::mem::take(&mut self.todo);
+            for phase in [Phase::Advertise, Phase::Address, Phase::Announce, Phase::Notify] {
+                for (election, action) in batch.iter().filter(|(_, action)| action.phase() == phase) {
+                    self.perform(*election, action, around);
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, election: ElectionIndex, action: &Action, around: &mut Surroundings<'_>) {
+        match *action {
+            Action::SendAdvert { member, claim } => self.send_advert(election, member, claim, around),
+            Action::RemoveAddress { address, .. } => around.remove(address),
+            Action::AddAddress { member, address, epoch } => {
+                let lease_ends = around.time.plus(around.driver.setup.lease);
+                if around.kernel.add(address, lease_ends).is_err() {
+                    let due = around.time.plus(around.driver.setup.report_delay);
+                    self.report(Report { due, election, member, address, epoch }, around);
+                }
+            }
+            // The kernel's acknowledgement is awaited: what is not there is not announced.
+            Action::Announce { address, .. } if around.kernel.holds(address) => {
+                around.send(Frame::claim(Origin::Node(around.node), address), None, address);
+            }
+            Action::Probe { address, .. } => {
+                around.send(Frame::probe(Origin::Node(around.node), address), None, address);
+            }
+            Action::Announce { .. } | Action::Notify(_) => {}
+        }
+    }
+
+    fn report(&mut self, report: Report, around: &mut Surroundings<'_>) {
+        if report.due > around.time {
+            around.record.probes.note(Probe::Saw(Sight::LateReport));
+            self.reports.push(report);
+            return;
+        }
+        let Report { election, member, address, epoch, .. } = report;
+        self.feed_back(election, &Event::AddressFailed { member, address, epoch }, around);
+    }
+
+    /// A failure goes back at once; what it leads to comes in the next round.
+    fn feed_back(&mut self, election: ElectionIndex, event: &Event<'_>, around: &mut Surroundings<'_>) {
+        let Some(instance) = self.instances.get_mut(election) else { return };
+        let mut actions = Vec::new();
+        instance.handle((around.time, around.now), event, Truth::NoPacket, &mut actions, around.record);
+        self.todo.extend(actions.into_iter().map(|action| (election, action)));
+    }
+
+    fn send_advert(
+        &mut self,
+        election: ElectionIndex,
+        member: MemberIndex,
+        claim: Claim,
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(instance) = self.instances.get(election) else { return };
+        let Some((config, _)) = instance.facts().member(member) else { return };
+        if around.kernel.send().is_err() {
+            self.feed_back(election, &Event::SendFailed { member }, around);
+            return;
+        }
+        let source = around.setup.source(config.family);
+        let group = [advert::group(config.family)];
+        let destinations = match &config.transport {
+            Transport::Multicast => &group[..],
+            Transport::Unicast(peers) => peers,
+        };
+        let mut buffer = [0; AdvertRepr::MAX_LENGTH];
+        for destination in destinations {
+            let written = instance.encode(member, claim, (source, *destination), &mut buffer);
+            match written.ok().and_then(|length| buffer.get(..length)) {
+                Some(message) => {
+                    let frame = Frame::vrrp(Origin::Node(around.node), source, *destination, message);
+                    let to = matches!(config.transport, Transport::Unicast(_)).then_some(*destination);
+                    around.send(frame, to, source);
+                }
+                None => around.fail(election, Rule::Encoding.broken::<()>(format!("{written:?}")).err()),
+            }
+        }
+    }
+
+    fn renew(&mut self, around: &mut Surroundings<'_>) {
+        if around.time < self.renew_at {
+            return;
+        }
+        self.renew_at = around.time.plus(renewal_after(around.driver.setup.lease));
+        let ends = around.time.plus(around.driver.setup.lease);
+        for (instance, config) in self.instances.iter().map(|instance| (instance, &instance.facts().config)) {
+            for member in (0..).map(MemberIndex).take(config.members().len()) {
+                instance.group().installed(member).for_each(|address| around.kernel.renew(address, ends));
+            }
+        }
+    }
+
+    /// What the kernel has is what the groups believe.
+    fn check(&self, around: &mut Surroundings<'_>) {
+        for (election, instance) in self.instances.iter().enumerate() {
+            if instance.situation() == Situation::Master {
+                self.check_master(election, instance, around);
+            }
+        }
+        let is_held = |address: IpAddr| self.instances.iter().any(|instance| instance.holds(address));
+        let kept = around.kernel.addresses().find(|address| !is_held(*address) && !around.kernel.is_stuck(*address));
+        if let Some(address) = kept {
+            let how = format!("{address} is on the interface, and nobody wants it there");
+            around.fail(0, Rule::OthersLetGo.broken::<()>(how).err());
+        }
+    }
+
+    fn check_master(&self, election: ElectionIndex, instance: &Instance, around: &mut Surroundings<'_>) {
+        let reported = |address: IpAddr| self.reports.iter().any(|report| report.address == address);
+        let addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
+        let missing = addresses.filter(|address| !around.kernel.holds(**address) && !reported(**address)).next();
+        if let Some(address) = missing {
+            let how = format!("{address} is not on the interface");
+            around.fail(election, Rule::MasterHolds.broken::<()>(how).err());
+        }
+        let shortest = instance.facts().config.members().iter().map(|config| config.interval.get()).min();
+        let mute = around.kernel.mute_since().map(|since| around.time.since(since));
+        let mute = mute.map(|mute| mute.min(around.now.saturating_since(instance.group().since())));
+        if mute > shortest.map(|interval| interval * 5) {
+            let how = format!("master although it could not send for {mute:?}");
+            around.fail(election, Rule::FaultNoticed.broken::<()>(how).err());
+        }
+    }
+}
+
+impl Surroundings<'_> {
+    pub(super) fn fail(&mut self, election: ElectionIndex, broken: Option<super::rules::Broken>) {
+        if let Some(broken) = broken {
+            self.record.fail(self.time, Some((self.node, election)), broken);
+        }
+    }
+
+    fn send(&mut self, frame: Frame, to: Option<IpAddr>, about: IpAddr) {
+        if self.kernel.up {
+            self.outbox.push(Outgoing { frame, to, about });
+        }
+    }
+
+    fn remove(&mut self, address: IpAddr) {
+        // A refusal is not reported: the lease, no longer renewed, sees to it.
+        let _ = self.kernel.remove(address);
+    }
+}

@@ -1,0 +1,90 @@
+//! Addresses are announced on schedule after a takeover, again when somebody else was heard, and no more often: a
+//! master must never flood the network.
+
+use std::time::Duration;
+
+use super::{Case, Rule, Verdict};
+use crate::action::Action;
+use crate::event::{Event, MemberIndex};
+use crate::sim::table::{Input, Situation};
+use crate::time::Instant;
+
+/// What each member may still announce.
+#[derive(Clone, Debug)]
+pub(super) struct AnnouncementBudget(Vec<Budget>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Budget {
+    /// Since when the schedule runs: a takeover or a new configuration.
+    since: Instant,
+    /// Announcements by timer since then, of the address that had most.
+    by_timer: u64,
+    /// When the announcements were last repeated because of somebody else.
+    repeated: Option<Instant>,
+}
+
+/// Repetitions because of others are at least so far apart.
+const LEAST_DISTANCE: Duration = Duration::from_secs(1);
+
+impl AnnouncementBudget {
+    pub(super) fn new(members: usize) -> Self {
+        Self(vec![Budget::default(); members])
+    }
+
+    pub(super) fn judge(&mut self, case: &Case<'_>) -> Verdict {
+        for (place, budget) in (0..).zip(&mut self.0) {
+            budget.judge(case, MemberIndex(place))?;
+        }
+        Ok(())
+    }
+}
+
+impl Budget {
+    fn judge(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
+        let announced = most_often(case, index);
+        if case.became(Situation::Master) {
+            *self = Self { since: case.now, by_timer: 0, repeated: self.repeated };
+        } else if let Event::Reconfigure { .. } = case.event {
+            *self = Self { since: case.now, by_timer: 0, repeated: self.repeated };
+        }
+        if announced == 0 {
+            return Ok(());
+        }
+        Rule::Announcement
+            .demand(case.situation == Situation::Master, || format!("{index:?} announces in {:?}", case.situation))?;
+        match case.input {
+            Input::Timer if !case.became(Situation::Master) => self.on_schedule(case, index, announced),
+            input if input.is_packet() || input == Input::NeighborClaim => self.because_of_others(case, index),
+            _ => Rule::Announcement.demand(announced == 1, || format!("{index:?} announces {announced} times at once")),
+        }
+    }
+
+    fn on_schedule(&mut self, case: &Case<'_>, index: MemberIndex, announced: u64) -> Verdict {
+        self.by_timer += announced;
+        let Some((config, _)) = case.facts.member(index) else { return Ok(()) };
+        let schedule = config.announcements;
+        let elapsed = case.now.saturating_since(self.since);
+        let refreshes = schedule.refresh.map_or(0, |refresh| elapsed.as_nanos() / refresh.as_nanos().max(1) + 1);
+        let most = u128::from(schedule.count) + refreshes;
+        Rule::Announcement.demand(u128::from(self.by_timer) <= most, || {
+            format!("{index:?} has announced {} times within {elapsed:?}, {most} at most", self.by_timer)
+        })
+    }
+
+    fn because_of_others(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
+        let since = self.repeated.replace(case.now).map(|last| case.now.saturating_since(last));
+        Rule::Announcement.demand(since.is_none_or(|since| since >= LEAST_DISTANCE), || {
+            format!("{index:?} repeats its announcements after {since:?}")
+        })
+    }
+}
+
+/// How often the most announced address of a member is announced.
+fn most_often(case: &Case<'_>, index: MemberIndex) -> u64 {
+    let Some(config) = case.config.members().get(usize::from(index.0)) else { return 0 };
+    let announced = |address| {
+        let wanted = Action::Announce { member: index, address };
+        case.actions.iter().filter(|action| **action == wanted).count() as u64
+    };
+    config.addresses.iter().map(|address| announced(*address)).max().unwrap_or_default()
+}

@@ -1,0 +1,167 @@
+//! What the rules remember about a group: its configuration as the operator meant it, and what it was told.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Rule, Verdict};
+use crate::action::State;
+use crate::config::{GroupConfig, MemberConfig, Preemption, Tracker};
+use crate::event::{Event, Link, MemberIndex};
+use crate::sim::table::Situation;
+use crate::tracking::TrackState;
+use crate::types::Protocol;
+
+/// What is known about a group without asking it.
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct Facts {
+    pub(in crate::sim) config: GroupConfig,
+    pub(in crate::sim) tracked: Vec<TrackState>,
+    pub(in crate::sim) situation: Situation,
+    pub(in crate::sim) members: Vec<MemberFacts>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(in crate::sim) struct MemberFacts {
+    pub(in crate::sim) link: Link,
+    /// The addresses that the group asked for and has not released.
+    pub(in crate::sim) held: Vec<IpAddr>,
+}
+
+impl Facts {
+    pub(in crate::sim) fn new(config: GroupConfig, tracked: &[TrackState]) -> Self {
+        let members = vec![MemberFacts::default(); config.members().len()];
+        let mut facts = Self { config, tracked: Vec::new(), situation: Situation::New, members };
+        facts.set_tracked(tracked);
+        facts
+    }
+
+    fn set_tracked(&mut self, tracked: &[TrackState]) {
+        let rest = std::iter::repeat(TrackState::Unknown);
+        self.tracked = tracked.iter().copied().chain(rest).take(self.config.trackers.len()).collect();
+    }
+
+    pub(in crate::sim) fn member(&self, index: MemberIndex) -> Option<(&MemberConfig, &MemberFacts)> {
+        let place = usize::from(index.0);
+        self.config.members().get(place).zip(self.members.get(place))
+    }
+
+    /// All members, with what they are configured to be.
+    pub(in crate::sim) fn parts(&self) -> impl Iterator<Item = (MemberIndex, &MemberConfig, &MemberFacts)> {
+        let members = self.config.members().iter().zip(&self.members);
+        (0..).zip(members).map(|(index, (config, member))| (MemberIndex(index), config, member))
+    }
+
+    /// The effective priority: the sum is clamped to 1..=254, and an owner's does not move.
+    pub(in crate::sim) fn priority(&self, config: &MemberConfig) -> u8 {
+        effective(config.priority.get(), &self.config.trackers, &self.tracked)
+    }
+
+    /// The effective priority of a member if one tracker had another state.
+    pub(in crate::sim) fn priority_if(&self, config: &MemberConfig, tracker: usize, state: TrackState) -> u8 {
+        let mut tracked = self.tracked.clone();
+        if let Some(known) = tracked.get_mut(tracker) {
+            *known = state;
+        }
+        effective(config.priority.get(), &self.config.trackers, &tracked)
+    }
+
+    /// Whether every member's addresses are the router's own.
+    pub(in crate::sim) fn is_owner(&self) -> bool {
+        self.config.members().iter().all(|config| config.priority.get() == 255)
+    }
+
+    /// Whether a live master of lower priority may be preempted at all. An owner always may (RFC 9568 section 6.1).
+    pub(in crate::sim) fn preempts(&self) -> bool {
+        self.is_owner() || self.config.preemption != Preemption::Never
+    }
+
+    /// Whether something makes the group unfit to be master, as far as it was told.
+    pub(in crate::sim) fn has_fault(&self) -> bool {
+        let link = self.members.iter().any(|member| member.link == Link::Down);
+        link || self.config.trackers.iter().zip(&self.tracked).any(|(tracker, state)| fails(*tracker, *state))
+    }
+
+    /// Where the group stands after an event, if that is its state now.
+    pub(super) fn situation_after(&self, event: &Event<'_>, state: State) -> Situation {
+        match (state, event, self.situation) {
+            (State::Initialize, Event::Drain | Event::Abort, _) => Situation::Stopped,
+            (State::Initialize, Event::Start, Situation::New) => Situation::Pending,
+            (State::Initialize, _, situation @ (Situation::New | Situation::Pending)) => situation,
+            (State::Initialize, ..) => Situation::Stopped,
+            (State::Fault, ..) => Situation::Fault,
+            (State::Backup, ..) => Situation::Backup,
+            (State::Master, ..) => Situation::Master,
+        }
+    }
+
+    /// Takes in what an event said, and what became of it.
+    pub(super) fn learn(&mut self, event: &Event<'_>, situation: Situation, held: Vec<Vec<IpAddr>>) {
+        self.situation = situation;
+        for (member, held) in self.members.iter_mut().zip(held) {
+            member.held = held;
+        }
+        match event {
+            Event::Link { member, link } => {
+                if let Some(member) = self.members.get_mut(usize::from(member.0)) {
+                    member.link = *link;
+                }
+            }
+            Event::Track { tracker, state } => {
+                if let Some(known) = self.tracked.get_mut(*tracker) {
+                    *known = *state;
+                }
+            }
+            Event::Reconfigure { config, trackers } => {
+                self.config = (*config).clone();
+                self.set_tracked(trackers);
+            }
+            _ => {}
+        }
+    }
+
+    /// A group with a cause of a fault says so.
+    pub(super) fn judge(&self) -> Verdict {
+        let unnoticed = self.situation.is_running() && self.situation != Situation::Fault && self.has_fault();
+        Rule::FaultNoticed.demand(!unnoticed, || format!("{:?} with {self:?}", self.situation))
+    }
+}
+
+pub(super) fn effective(base: u8, trackers: &[Tracker], tracked: &[TrackState]) -> u8 {
+    if base == 255 {
+        return base;
+    }
+    let sum: i32 = trackers.iter().zip(tracked).map(|(tracker, state)| contribution(*tracker, *state)).sum();
+    u8::try_from((i32::from(base) + sum).clamp(1, 254)).unwrap_or(1)
+}
+
+/// A positive weight counts while up, a negative one while down; `reverse` turns the sign.
+fn contribution(tracker: Tracker, state: TrackState) -> i32 {
+    let weight = i32::from(tracker.weight.get());
+    let counts = if weight > 0 { state == TrackState::Up } else { state == TrackState::Down };
+    if !counts {
+        return 0;
+    }
+    if tracker.reverse { -weight } else { weight }
+}
+
+/// Whether a tracker of weight zero reports a fault.
+pub(super) fn fails(tracker: Tracker, state: TrackState) -> bool {
+    let bad = if tracker.reverse { TrackState::Up } else { TrackState::Down };
+    tracker.weight.get() == 0 && state == bad
+}
+
+/// `Skew_Time` in nanoseconds: of the interval (RFC 9568), or of a second (RFC 3768).
+pub(super) fn skew(protocol: &Protocol, priority: u8, interval: Duration) -> Duration {
+    let whole = if protocol.version() == 2 { Duration::from_secs(1) } else { interval };
+    let nanoseconds = whole.as_nanos() * u128::from(256 - u16::from(priority)) / 256;
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+/// How long a master keeps its addresses when it hears of no successor: as long as the lowest live peer may need,
+/// and the time that keepalived takes to answer after its first advert.
+pub(in crate::sim) fn longest_handover(protocol: &Protocol, interval: Duration) -> Duration {
+    interval * 3 + skew(protocol, 1, interval) + GRACE
+}
+
+/// How long a successor gets from its first advert to its first announcement.
+pub(super) const GRACE: Duration = Duration::from_millis(50);

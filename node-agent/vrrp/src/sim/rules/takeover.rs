@@ -1,0 +1,92 @@
+//! What becoming master and ceasing to be consists of.
+
+use std::net::IpAddr;
+
+use super::facts::effective;
+use super::{Case, Rule, Verdict};
+use crate::action::{Action, Reason};
+use crate::event::{Event, Link, MemberIndex};
+use crate::sim::table::{Input, Situation};
+use crate::types::Claim;
+
+pub(super) fn judge(case: &Case<'_>) -> Verdict {
+    if case.became(Situation::Master) {
+        takeover(case)?;
+    }
+    if case.facts.situation == Situation::Master && !case.stalled {
+        farewell(case)?;
+        resignation(case)?;
+    }
+    Ok(())
+}
+
+/// Advert, addresses, announcements: for every member (RFC 9568 section 6.4.2, keepalived's promotion).
+fn takeover(case: &Case<'_>) -> Verdict {
+    for (index, config, member) in case.facts.parts() {
+        let adverts = count(case, |action| is_advert(action, index, false));
+        Rule::Takeover.demand(adverts == 1, || format!("{index:?} sends {adverts} adverts"))?;
+        for address in &config.addresses {
+            let added = count(case, |action| is_add(action, index, *address)) == 1;
+            Rule::Takeover.demand(added || member.held.contains(address), || format!("{address} is not added"))?;
+            let announced = count(case, |action| *action == Action::Announce { member: index, address: *address });
+            Rule::Takeover.demand(announced == 1, || format!("{address} is announced {announced} times"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Priority 0 from every member that can send it, whenever a master leaves by itself; never when it yields.
+fn farewell(case: &Case<'_>) -> Verdict {
+    let leaves = matches!(case.situation, Situation::Stopped | Situation::Fault)
+        || (case.situation == Situation::Backup && case.reason() == Some(Reason::Resigned));
+    for (index, _, member) in case.facts.parts() {
+        let can_speak = match case.event {
+            Event::Link { member, link } if *member == index => matches!(link, Link::Up { .. }),
+            _ => matches!(member.link, Link::Up { .. }),
+        };
+        let releases = count(case, |action| is_advert(action, index, true));
+        let expected = usize::from(leaves && can_speak);
+        Rule::Farewell.demand(releases == expected, || {
+            format!("{index:?} says farewell {releases} times, not {expected}, on {:?}", case.input)
+        })?;
+    }
+    Ok(())
+}
+
+/// A master that falls below the best of the others gives up at once, and only then.
+fn resignation(case: &Case<'_>) -> Verdict {
+    if !matches!(case.input, Input::PriorityFalls | Input::Reconfigure) || case.situation == Situation::Fault {
+        return Ok(());
+    }
+    let mut members = case.facts.parts();
+    let lost = members.any(|(index, before, _)| {
+        let after = case.config.members().get(usize::from(index.0));
+        let rival = after.and_then(|config| config.rival).map_or(0, |rival| rival.get());
+        let now = priority_after(case, index);
+        now < case.facts.priority(before) && now < rival
+    });
+    let resigned = case.situation == Situation::Backup;
+    Rule::Resignation.demand(lost == resigned, || format!("claim lost: {lost}, resigned: {resigned}"))
+}
+
+/// The effective priority once the event has been taken in.
+pub(super) fn priority_after(case: &Case<'_>, index: MemberIndex) -> u8 {
+    let Some(config) = case.config.members().get(usize::from(index.0)) else { return 0 };
+    match case.event {
+        Event::Track { tracker, state } => case.facts.priority_if(config, *tracker, *state),
+        Event::Reconfigure { config: new, trackers } => effective(config.priority.get(), &new.trackers, trackers),
+        _ => case.facts.priority(config),
+    }
+}
+
+fn count(case: &Case<'_>, wanted: impl Fn(&Action) -> bool) -> usize {
+    case.actions.iter().filter(|action| wanted(action)).count()
+}
+
+fn is_advert(action: &Action, index: MemberIndex, release: bool) -> bool {
+    matches!(action, Action::SendAdvert { member, claim } if *member == index && (*claim == Claim::Release) == release)
+}
+
+fn is_add(action: &Action, index: MemberIndex, wanted: IpAddr) -> bool {
+    matches!(action, Action::AddAddress { member, address, .. } if *member == index && *address == wanted)
+}
