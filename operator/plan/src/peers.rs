@@ -37,19 +37,9 @@ impl<'a> Interfaces<'a> {
         let link_local = family == Family::IPv6 && candidate.vip.spec.transport == Transport::Multicast;
         let suitable = |address: &IpAddr| Family::of(*address) == family && is_link_local(*address) == link_local;
         match self.0.get(node.name.as_str()) {
-            Some(interfaces) => self.reported(interfaces, node, candidate).into_iter().find(suitable),
+            Some(interfaces) => reported(interfaces, node, candidate).into_iter().find(suitable),
             None => node.addresses.iter().copied().filter(suitable).find(|address| on_lan(*address, candidate)),
         }
-    }
-
-    /// The addresses on the interface that the VIP uses on this node.
-    fn reported(&self, interfaces: &[InterfaceStatus], node: &ClusterNode, candidate: &Candidate<'_>) -> Vec<IpAddr> {
-        let chosen = match candidate.vip.spec.interface_on(&node.name, &node.labels) {
-            Some(name) => interfaces.iter().find(|interface| interface.name == name),
-            None => interfaces.iter().find(|interface| holds_subnet(interface, candidate)),
-        };
-        let addresses = chosen.into_iter().flat_map(|interface| &interface.addresses);
-        addresses.filter_map(|text| parse_with_prefix(text)).map(|(address, _)| address).collect()
     }
 }
 
@@ -82,6 +72,16 @@ pub(crate) fn peers(
         priority: peer.priority,
     }));
     Peers { known: all_addressed && !list.is_empty(), list }
+}
+
+/// The addresses on the interface that the VIP uses on this node.
+fn reported(interfaces: &[InterfaceStatus], node: &ClusterNode, candidate: &Candidate<'_>) -> Vec<IpAddr> {
+    let chosen = match candidate.vip.spec.interface_on(&node.name, &node.labels) {
+        Some(name) => interfaces.iter().find(|interface| interface.name == name),
+        None => interfaces.iter().find(|interface| holds_subnet(interface, candidate)),
+    };
+    let addresses = chosen.into_iter().flat_map(|interface| &interface.addresses);
+    addresses.filter_map(|text| parse_with_prefix(text)).map(|(address, _)| address).collect()
 }
 
 /// Without a prefix length nothing speaks against an address.

@@ -91,7 +91,9 @@ impl Assignment {
         let held = self.held_by_node();
         for start in order {
             if let Some(path) = self.path_to_lighter(start, loads, &held) {
-                path.into_iter().for_each(|step| self.apply(step));
+                for step in path {
+                    self.apply(step);
+                }
                 return true;
             }
         }

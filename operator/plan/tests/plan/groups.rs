@@ -1,4 +1,4 @@
-//! VirtualIPGroups and dual-stack VirtualIPs.
+//! Groups, and virtual IPs with both families.
 
 use holdfast_crds::condition::GroupAcceptedReason as Reason;
 use holdfast_crds::{HealthCheckReference, PreemptionMode, VirtualIP, VirtualIPSpec};
@@ -42,7 +42,8 @@ fn a_dual_stack_virtual_ip_is_one_group_of_two_routers_with_one_id() {
 
 #[test]
 fn a_broken_group_is_told_why_and_its_members_stand_alone() {
-    let cases: [(&str, fn(&mut World), Reason); 6] = [
+    type Break = fn(&mut World);
+    let cases: [(&str, Break, Reason); 6] = [
         ("a missing member", |world| world.groups[0].spec.members.push("nobody".into()), Reason::UnknownVirtualIP),
         ("a member that is refused", |world| world.virtual_ips[1].spec.virtual_mac = true, Reason::MemberNotAccepted),
         (

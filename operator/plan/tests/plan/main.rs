@@ -1,5 +1,12 @@
 //! The rules of the plan, one file each.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what it expects by failing without it, also in its helpers"
+)]
+
 mod acceptance;
 mod allocation;
 mod compilation;

@@ -10,16 +10,16 @@ use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeStatus};
 
 /// All objects of a test; lists are given in any order.
 #[derive(Clone, Debug, Default)]
-pub struct World {
-    pub virtual_ips: Vec<VirtualIP>,
-    pub health_checks: Vec<HealthCheck>,
-    pub groups: Vec<VirtualIPGroup>,
-    pub nodes: Vec<Node>,
-    pub earlier: Vec<NodeConfig>,
+pub(crate) struct World {
+    pub(crate) virtual_ips: Vec<VirtualIP>,
+    pub(crate) health_checks: Vec<HealthCheck>,
+    pub(crate) groups: Vec<VirtualIPGroup>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) earlier: Vec<NodeConfig>,
 }
 
 impl World {
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         plan(&Input {
             virtual_ips: &self.virtual_ips,
             health_checks: &self.health_checks,
@@ -30,51 +30,51 @@ impl World {
     }
 
     /// The same world, with the plan carried out.
-    pub fn after(mut self, plan: &Plan) -> Self {
+    pub(crate) fn after(mut self, plan: &Plan) -> Self {
         self.earlier = plan.node_configs.iter().map(|(node, spec)| NodeConfig::new(node, spec.clone())).collect();
         self
     }
 }
 
-pub fn vip(name: &str, address: &str) -> VirtualIP {
+pub(crate) fn vip(name: &str, address: &str) -> VirtualIP {
     VirtualIP::new(name, VirtualIPSpec::new([address]))
 }
 
-pub fn vip_with(name: &str, address: &str, change: impl FnOnce(&mut VirtualIPSpec)) -> VirtualIP {
+pub(crate) fn vip_with(name: &str, address: &str, change: impl FnOnce(&mut VirtualIPSpec)) -> VirtualIP {
     let mut vip = vip(name, address);
     change(&mut vip.spec);
     vip
 }
 
-pub fn group(name: &str, members: &[&str]) -> VirtualIPGroup {
+pub(crate) fn group(name: &str, members: &[&str]) -> VirtualIPGroup {
     let members = members.iter().map(ToString::to_string).collect();
     VirtualIPGroup::new(name, VirtualIPGroupSpec { members, ..VirtualIPGroupSpec::default() })
 }
 
-pub fn check(name: &str, probe: &str) -> HealthCheck {
+pub(crate) fn check(name: &str, probe: &str) -> HealthCheck {
     let spec: HealthCheckSpec = serde_saphyr::from_str(probe).expect("a health check");
     HealthCheck::new(name, spec)
 }
 
-pub fn node(name: &str) -> Node {
+pub(crate) fn node(name: &str) -> Node {
     let mut node = Node::default();
     node.metadata.name = Some(name.to_owned());
     node
 }
 
-pub fn node_at(name: &str, addresses: &[&str]) -> Node {
+pub(crate) fn node_at(name: &str, addresses: &[&str]) -> Node {
     let address = |address: &&str| NodeAddress { type_: "InternalIP".into(), address: (*address).to_owned() };
     let addresses = Some(addresses.iter().map(address).collect());
     Node { status: Some(NodeStatus { addresses, ..NodeStatus::default() }), ..node(name) }
 }
 
-pub fn labelled(mut node: Node, key: &str, value: &str) -> Node {
+pub(crate) fn labelled(mut node: Node, key: &str, value: &str) -> Node {
     node.metadata.labels.get_or_insert_with(BTreeMap::new).insert(key.into(), value.into());
     node
 }
 
 /// The priority of a virtual router on each node.
-pub fn priorities(plan: &Plan, router: &str) -> BTreeMap<String, u8> {
+pub(crate) fn priorities(plan: &Plan, router: &str) -> BTreeMap<String, u8> {
     let of_node = |(node, spec): (&String, &holdfast_crds::NodeConfigSpec)| {
         let router = spec.virtual_routers.iter().find(|candidate| candidate.name == router)?;
         Some((node.clone(), router.priority))
@@ -83,6 +83,6 @@ pub fn priorities(plan: &Plan, router: &str) -> BTreeMap<String, u8> {
 }
 
 /// The node with the highest priority for a virtual router.
-pub fn preferred(plan: &Plan, router: &str) -> Option<String> {
+pub(crate) fn preferred(plan: &Plan, router: &str) -> Option<String> {
     priorities(plan, router).into_iter().max_by_key(|(_, priority)| *priority).map(|(node, _)| node)
 }
