@@ -40,9 +40,9 @@ use super::report::{Disappearance, Report};
 use super::slot::Seat;
 use super::stall::{LATE, receive_budget};
 use super::{ElectionError, ElectionOptions};
+use crate::network::address_worker::AddressWorker;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange};
-use crate::network::lease_keeper::LeaseKeeper;
-use crate::network::netlink::{AddressCommands, Monitor, Outcome};
+use crate::network::netlink::{AddressCommands, Monitor};
 use crate::network::ownership::{OwnedAddress, OwnedAddresses};
 use crate::network::packet_socket;
 use crate::network::sockets::Sockets;
@@ -60,6 +60,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const TOKEN_COMMANDS: u64 = 0;
 const TOKEN_MONITOR: u64 = 1;
 const TOKEN_TIMER: u64 = 2;
+const TOKEN_WORKER: u64 = 3;
 const TOKEN_FIRST_RECEIVER: u64 = 16;
 
 /// How many sources of events are looked at in one wake-up; the others come next time.
@@ -74,15 +75,17 @@ pub(super) struct Driver {
     armed: Option<Instant>,
     inbox: Inbox,
     reports: UnboundedSender<Report>,
-    /// Numbers of the receiving sockets that have something.
-    ready: Vec<usize>,
+    ready: Ready,
     batch: ReceiveBatch,
 
     monitor: Monitor,
+    /// For reading; what changes something goes to the worker.
     kernel: AddressCommands,
-    keeper: LeaseKeeper,
+    worker: AddressWorker,
     interfaces: InterfaceTable,
     kernel_marks: bool,
+    /// Reading the network failed; when to try again.
+    retry_reading: Option<Instant>,
     changes: Vec<NetworkChange>,
     sockets: Sockets,
 
@@ -105,9 +108,12 @@ pub(super) struct Driver {
     owned: Box<dyn OwnedAddresses>,
     recorded: HashSet<OwnedAddress>,
     record_outdated: bool,
+    /// A renewal is under way: the next one waits for it.
+    renewing: bool,
     requested: AddressBatch,
-    outcomes: Vec<Outcome>,
     problems: Vec<AddressProblem>,
+    /// Addresses that are there by now and that somebody waits to announce.
+    confirmed: Vec<(Seat, IpAddr)>,
     /// Addresses to be set anew because their prefix length changed.
     reshaped: Vec<(Seat, IpAddr)>,
     /// Addresses that vanished while their group had no more use for them.
@@ -121,6 +127,16 @@ pub(super) struct Driver {
     forwarding: HashMap<InterfaceIndex, (bool, Instant)>,
     counted: Counted,
     realtime: bool,
+}
+
+/// What has something, as the last sleep found.
+#[derive(Debug, Default)]
+struct Ready {
+    commands: bool,
+    monitor: bool,
+    worker: bool,
+    /// Numbers of receiving sockets.
+    receivers: Vec<usize>,
 }
 
 /// Opens everything in the caller's thread, so that errors come out there, then starts the loop.
@@ -141,8 +157,8 @@ impl Driver {
         packet_socket::check_permission().map_err(ElectionError::PacketSocket)?;
         let monitor = Monitor::open().map_err(ElectionError::Netlink)?;
         let kernel = AddressCommands::open().map_err(ElectionError::Netlink)?;
-        let keeper = LeaseKeeper::start(realtime.then_some(REALTIME_PRIORITY)).map_err(ElectionError::Netlink)?;
-        monitor.ignore_additions_by(&[kernel.port(), keeper.port()]).map_err(ElectionError::Netlink)?;
+        let worker = AddressWorker::start(realtime.then_some(REALTIME_PRIORITY)).map_err(ElectionError::Netlink)?;
+        monitor.ignore_additions_by(&[worker.port()]).map_err(ElectionError::Netlink)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ElectionError::EventLoop)?;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags).map_err(ElectionError::EventLoop)?;
@@ -150,8 +166,9 @@ impl Driver {
         epoll.add(&inbox, readable(TOKEN_COMMANDS)).map_err(ElectionError::EventLoop)?;
         epoll.add(&monitor, readable(TOKEN_MONITOR)).map_err(ElectionError::EventLoop)?;
         epoll.add(&timer, readable(TOKEN_TIMER)).map_err(ElectionError::EventLoop)?;
+        epoll.add(&worker, readable(TOKEN_WORKER)).map_err(ElectionError::EventLoop)?;
         let clock = Clock::default();
-        let recorded = owned.load().into_iter().collect();
+        let recorded: HashSet<OwnedAddress> = owned.load().into_iter().collect();
         let mut driver = Self {
             now: clock.now(),
             clock,
@@ -160,13 +177,14 @@ impl Driver {
             armed: None,
             inbox,
             reports,
-            ready: Vec::new(),
+            ready: Ready::default(),
             batch: ReceiveBatch::default(),
             monitor,
             kernel,
-            keeper,
+            worker,
             interfaces: InterfaceTable::default(),
             kernel_marks: false,
+            retry_reading: None,
             changes: Vec::new(),
             sockets: Sockets::default(),
             engine: Engine::default(),
@@ -181,11 +199,12 @@ impl Driver {
             holdings: Holdings::default(),
             leases: Leases::default(),
             owned,
+            record_outdated: !recorded.is_empty(),
             recorded,
-            record_outdated: true,
+            renewing: false,
             requested: AddressBatch::default(),
-            outcomes: Vec::new(),
             problems: Vec::new(),
+            confirmed: Vec::new(),
             reshaped: Vec::new(),
             abandoned: Vec::new(),
             vanished: HashMap::new(),
@@ -201,7 +220,6 @@ impl Driver {
             driver.degraded(format!("the memory of the agent cannot be locked: {error}"));
         }
         driver.read_network().map_err(ElectionError::ReadNetwork)?;
-        driver.record_owned();
         Ok(driver)
     }
 
@@ -234,12 +252,16 @@ impl Driver {
         let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
         // An interrupted wait is a wake-up without an event.
         let count = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or_default();
-        self.ready.clear();
+        let mut receivers = std::mem::take(&mut self.ready.receivers);
+        receivers.clear();
+        self.ready = Ready { receivers, ..Ready::default() };
         for event in events.iter().take(count) {
             match event.data() {
+                TOKEN_COMMANDS => self.ready.commands = true,
+                TOKEN_MONITOR => self.ready.monitor = true,
                 TOKEN_TIMER => self.armed = None,
-                TOKEN_COMMANDS | TOKEN_MONITOR => {}
-                token => self.ready.extend(usize::try_from(token - TOKEN_FIRST_RECEIVER)),
+                TOKEN_WORKER => self.ready.worker = true,
+                token => self.ready.receivers.extend(usize::try_from(token - TOKEN_FIRST_RECEIVER)),
             }
         }
     }
@@ -253,6 +275,7 @@ impl Driver {
 
         self.take_commands();
         self.receive(receive_budget(late));
+        self.take_outcomes();
         self.hear_network();
         self.now = self.clock.now();
         self.engine.fire_timers(self.now);
@@ -263,6 +286,9 @@ impl Driver {
     }
 
     fn take_commands(&mut self) {
+        if !self.ready.commands {
+            return;
+        }
         self.inbox.acknowledge();
         while let Some(command) = self.inbox.take() {
             match command {
@@ -294,7 +320,9 @@ impl Driver {
 
     /// The earliest time at which there is something to do.
     fn next_deadline(&mut self) -> Option<Instant> {
-        [self.engine.next_deadline(), self.leases.next(), self.retry_links].into_iter().flatten().min()
+        let renewal = if self.renewing { None } else { self.leases.next() };
+        let waiting = [self.engine.next_deadline(), renewal, self.retry_links, self.retry_reading];
+        waiting.into_iter().flatten().min()
     }
 
     fn arm_timer(&mut self) {

@@ -16,8 +16,8 @@ pub(super) const RENEW_AFTER: Duration = Duration::from_millis(650);
 /// Renewals that are due within this time of each other share a wake-up.
 const SLACK: Duration = Duration::from_millis(50);
 
-/// No more are asked for at once: the kernel's work on them must not come in one piece.
-const RENEWALS_AT_ONCE: usize = 256;
+/// No more are asked for at once: what is ordered after a renewal has to wait for it.
+const RENEWALS_AT_ONCE: usize = 64;
 
 /// The addresses that this node holds, by when they were last renewed.
 #[derive(Clone, Debug, Default)]

@@ -9,16 +9,16 @@
 //! | `announce_socket.rs` | sending gratuitous ARP, neighbour advertisements and probes |
 //! | `sockets.rs` | the sockets in use, shared by all virtual routers of an interface |
 //! | `netlink/` | hearing about and changing links and addresses |
-//! | `lease_keeper.rs` | renewing the kernel lifetime of addresses, on a thread of its own |
+//! | `address_worker.rs` | programming addresses on a thread of its own |
 //! | `ownership.rs` | which addresses on the interfaces are ours |
 //! | `sysctl.rs` | kernel settings that matter for announcements |
 //!
 //! Nothing here knows the election; `election/` decides, this carries out.
 
+pub mod address_worker;
 pub mod advert_socket;
 pub mod announce_socket;
 pub mod interfaces;
-pub mod lease_keeper;
 pub mod netlink;
 pub mod ownership;
 pub mod packet_filter;

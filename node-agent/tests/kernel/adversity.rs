@@ -38,7 +38,7 @@ fn an_address_that_somebody_deletes_is_put_back_at_once() {
         _ => None,
     });
     assert_eq!(cause, Disappearance::Removed);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
     let router = node.router("vip51");
     assert_eq!((router.transitions, router.counters["addresses_restored"]), (1, 1));
 }
@@ -54,7 +54,7 @@ fn flushing_the_addresses_of_the_interface_is_a_fault_until_they_are_back() {
     eventually("no address is left", || !lan.host(1).has(VIP));
     lan.host(1).ip("address add 10.0.0.1/24 dev eth0");
     node.await_state("vip51", State::Master);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_link_that_goes_down_is_a_fault_and_takes_the_addresses_along() {
         assert_eq!(node.router("vip51").message, "vip51: interface eth0 is down", "{name}");
         fault(&lan, true);
         node.await_state("vip51", State::Master);
-        assert!(lan.host(1).has(VIP), "{name}");
+        lan.host(1).await_address(VIP);
     }
 }
 
@@ -107,7 +107,7 @@ fn an_interface_that_is_missing_at_the_start_is_waited_for() {
     node.await_state("vip51", State::Fault);
     lan.plug(1);
     node.await_state("vip51", State::Master);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn an_interface_that_is_renamed_is_not_the_one_any_more() {
     });
     lan.host(1).ip("link set uplink name eth0");
     node.await_state("vip51", State::Master);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_address_that_is_not_ours_is_reported_and_never_touched() {
     assert!(lan.host(1).ip("address show dev eth0").contains("inet 10.0.0.100/32 scope global eth0\n"), "as it was");
     node.handle.drain();
     node.await_finished();
-    assert!(lan.host(1).has(VIP), "it stays when the group goes");
+    lan.host(1).await_address(VIP);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn the_owner_of_an_address_needs_no_conflict_and_keeps_it() {
     assert_eq!(node.router("vip51").held, [std::net::IpAddr::from([10, 0, 0, 1])]);
     node.handle.drain();
     node.await_finished();
-    assert!(lan.host(1).has("10.0.0.1/24"));
+    lan.host(1).await_address("10.0.0.1/24");
 }
 
 #[test]
@@ -195,11 +195,12 @@ fn a_restarted_agent_removes_what_it_left_and_nothing_else() {
     other.apply(&[GroupSpec::new(52, 100, "10.0.0.101").group()]);
     node.await_state("vip51", State::Master);
     other.await_state("vip52", State::Master);
-    assert_eq!(folder.recorded().len(), 1);
+    eventually("the address is recorded", || folder.recorded().len() == 1);
+    lan.host(1).await_address(VIP);
     // The record and the address as after a crash: the second run finds both.
     let restarted = Node::start_with(lan.host(1), StateFolder::holding(folder.recorded()));
     assert_eq!(restarted.snapshot().counters["leftovers_removed"], 1);
-    assert!(lan.host(1).has("10.0.0.101/32"), "the other agent's address stays");
+    lan.host(1).await_address("10.0.0.101/32");
     assert!(!other.drain_reports().iter().any(|report| matches!(report, Report::AddressRestored { .. })));
     // The first run is still alive, unlike after a crash, so it notices.
     node.await_report("its restoration", |report| matches!(report, Report::AddressRestored { .. }).then_some(()));
@@ -212,7 +213,7 @@ fn an_address_added_by_hand_after_ours_had_gone_is_not_ours() {
     lan.host(1).ip("address add 10.0.0.100/32 dev eth0");
     let node = Node::start_with(lan.host(1), StateFolder::holding(vec![owned]));
     assert_eq!(node.snapshot().counters["leftovers_removed"], 0);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
 }
 
 #[test]
@@ -361,12 +362,13 @@ fn lost_reports_lead_to_a_new_look_at_everything() {
     node.apply(&[patient_owner().with(|spec| spec.addresses.push(([10, 0, 0, 101].into(), 32))).group()]);
     brake.await_standstill();
     host.batch((0..20_000).map(|number| format!("link set noise mtu {}", 1_400 + number % 2)));
-    host.ip("address delete 10.0.0.100/32 dev eth0");
     host.ip("link delete noise");
+    eventually("the kernel takes the address away", || !host.has(VIP));
     brake.release();
     node.await_report("the overrun", |report| (*report == Report::NetlinkOverrun).then_some(()));
     node.await_report("the restoration", |report| matches!(report, Report::AddressRestored { .. }).then_some(()));
-    assert!(lan.host(1).has(VIP) && lan.host(1).has("10.0.0.101/32"));
+    lan.host(1).await_address(VIP);
+    lan.host(1).await_address("10.0.0.101/32");
     let snapshot = node.snapshot();
     assert_eq!((snapshot.counters["netlink_overruns"], snapshot.counters["resynchronizations"]), (1, 2));
     assert!(snapshot.interfaces.iter().all(|interface| interface.name != "noise"), "what went meanwhile is gone");
@@ -387,7 +389,7 @@ fn a_lease_that_ran_out_in_a_stall_is_told_apart_from_a_deletion() {
         _ => None,
     });
     assert_eq!(cause, Disappearance::Expired);
-    assert!(lan.host(1).has(VIP));
+    lan.host(1).await_address(VIP);
     assert_eq!(node.router("vip51").transitions, 1, "no peer can have taken over yet");
 }
 

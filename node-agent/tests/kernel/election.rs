@@ -21,7 +21,7 @@ fn the_highest_priority_becomes_master_and_holds_the_addresses() {
         two.until("the backup follows the master", |snapshot| snapshot.virtual_routers[0].master_address.is_some());
         assert!(one.is_master("vip51"));
         assert_eq!(one.router("vip51").held, [address.parse::<std::net::IpAddr>().expect("an address")]);
-        assert!(lan.host(1).has(placed), "{address} is on the interface of the master");
+        lan.host(1).await_address(placed);
         assert!(!lan.host(2).has(placed), "{address} is not on that of the backup");
         assert_eq!(two.router("vip51").state, RouterState::Backup);
     }
@@ -42,7 +42,7 @@ fn a_master_that_vanishes_is_replaced_within_the_master_down_interval() {
     // 3 x 100 ms + 60.9 ms after the last advert, which was up to 100 ms before.
     assert!(took >= Duration::from_millis(255), "{took:?}");
     assert!(took < Duration::from_millis(600), "{took:?}");
-    assert!(lan.host(2).has("10.0.0.100/32"));
+    lan.host(2).await_address("10.0.0.100/32");
     lan.isolate(1, 1, false);
     two.await_state("vip51", State::Backup);
     eventually("the part of the network that comes back wins", || !lan.host(2).has("10.0.0.100/32"));
@@ -60,7 +60,7 @@ fn a_drain_hands_over_before_it_lets_go() {
     two.await_state("vip51", State::Master);
     one.await_finished();
     assert!(!lan.host(1).has("10.0.0.100/32"));
-    assert!(lan.host(2).has("10.0.0.100/32"));
+    lan.host(2).await_address("10.0.0.100/32");
     assert_eq!(two.router("vip51").reason, "MasterReleased");
 }
 
@@ -76,7 +76,7 @@ fn unicast_peers_elect_without_multicast() {
         })
     };
     for peers in [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")] {
-        let (mut one, mut two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
+        let (mut one, two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
         one.apply(&[unicast(200, peers.1).group()]);
         two.apply(&[unicast(100, peers.0).group()]);
         one.await_state("vip51", State::Master);
@@ -101,7 +101,7 @@ fn a_configuration_that_stays_the_same_disturbs_nobody() {
     node.await_state("vip53", State::Master);
     assert_eq!(node.router("vip51").transitions, 1);
     assert_eq!(node.router("vip52").transitions, 1, "an address more is no new election");
-    assert!(lan.host(1).has("10.0.0.102/32"));
+    lan.host(1).await_address("10.0.0.102/32");
     node.apply(&[kept.group()]);
     eventually("the addresses of groups that went are gone", || {
         lan.host(1)
@@ -110,7 +110,7 @@ fn a_configuration_that_stays_the_same_disturbs_nobody() {
             .all(|address| !address.starts_with("10.0.0.10") || address == "10.0.0.100/32")
     });
     assert_eq!(node.router("vip51").transitions, 1);
-    assert!(lan.host(1).has("10.0.0.100/32"));
+    lan.host(1).await_address("10.0.0.100/32");
 }
 
 #[test]

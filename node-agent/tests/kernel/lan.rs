@@ -9,6 +9,8 @@ use std::thread;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::geteuid;
 
+use crate::node::eventually;
+
 /// A network namespace. Its name is unique on the machine.
 #[derive(Debug)]
 pub(crate) struct Namespace {
@@ -91,6 +93,11 @@ impl Namespace {
 
     pub(crate) fn has(&self, address: &str) -> bool {
         self.addresses("eth0").iter().any(|found| found == address)
+    }
+
+    /// Waits until `eth0` has this address: a state is reported before the kernel has acted on it.
+    pub(crate) fn await_address(&self, address: &str) {
+        eventually(&format!("{address} on eth0"), || self.has(address));
     }
 
     /// Writes a kernel setting below `/proc/sys`.

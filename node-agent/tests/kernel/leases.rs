@@ -1,10 +1,11 @@
 //! The kernel lifetime of addresses: who renews keeps, who stops loses.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use holdfast_node_agent::network::interfaces::Placement;
-use holdfast_node_agent::network::lease_keeper::LeaseKeeper;
-use holdfast_node_agent::network::netlink::{AddressCommands, AddressRequest, LEASE_SECONDS};
+use holdfast_node_agent::network::address_worker::{AddressWorker, Completed};
+use holdfast_node_agent::network::interfaces::{InterfaceIndex, Placement};
+use holdfast_node_agent::network::netlink::{AddressRequest, LEASE_SECONDS};
 
 use crate::lan::{Lan, Namespace};
 use crate::node::eventually;
@@ -16,27 +17,47 @@ fn lease() -> Duration {
     Duration::from_secs(LEASE_SECONDS.into())
 }
 
-fn place(namespace: &Namespace, address: &str) -> (AddressCommands, Placement) {
+fn placement(namespace: &Namespace, address: &str) -> Placement {
     let index = namespace.exec("cat /sys/class/net/eth0/ifindex").trim().parse().expect("a number");
-    let address: std::net::IpAddr = address.parse().expect("an address");
-    let placement = Placement {
-        interface: holdfast_node_agent::network::interfaces::InterfaceIndex::new(index),
-        address,
-        prefix_length: if address.is_ipv4() { 32 } else { 128 },
-    };
-    let mut commands = namespace.enter(|| AddressCommands::open().expect("netlink"));
-    let mut outcomes = Vec::new();
-    commands.execute(&[AddressRequest::Add(placement)], &mut outcomes);
-    assert_eq!(outcomes, [Ok(())]);
-    (commands, placement)
+    let address: IpAddr = address.parse().expect("an address");
+    let prefix_length = if address.is_ipv4() { 32 } else { 128 };
+    Placement { interface: InterfaceIndex::new(index), address, prefix_length }
+}
+
+fn start(namespace: &Namespace) -> AddressWorker {
+    namespace.enter(|| AddressWorker::start(None)).expect("netlink")
+}
+
+/// Waits until everything that was ordered is completed: so many requests and renewals.
+fn await_completed(worker: &AddressWorker, requests: usize, renewals: usize) {
+    let (mut done, mut renewed) = (0, 0);
+    let end = Instant::now() + Duration::from_secs(10);
+    while (done, renewed) != (requests, renewals) {
+        assert!(Instant::now() < end, "{done} of {requests} requests and {renewed} of {renewals} renewals");
+        for completed in worker.take_completed() {
+            match completed {
+                Completed::Programmed(outcomes) => {
+                    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+                    done += outcomes.len();
+                }
+                Completed::Renewed { refused } => {
+                    assert_eq!(refused, 0);
+                    renewed += 1;
+                }
+            }
+        }
+    }
 }
 
 #[test]
 fn an_address_that_nobody_renews_goes_when_its_lease_ends() {
     let lan = Lan::new(1);
     for (address, placed) in [("10.0.0.100", "10.0.0.100/32"), ("fd00::100", "fd00::100/128")] {
+        let worker = start(lan.host(1));
+        worker.program(vec![AddressRequest::Add(placement(lan.host(1), address))]);
+        await_completed(&worker, 1, 0);
         let begin = Instant::now();
-        let _commands = place(lan.host(1), address);
+        assert!(lan.host(1).has(placed));
         eventually("it expires", || !lan.host(1).has(placed));
         let lived = begin.elapsed();
         println!("{address} lived {lived:?} with a lease of {:?}", lease());
@@ -48,38 +69,30 @@ fn an_address_that_nobody_renews_goes_when_its_lease_ends() {
 #[test]
 fn an_address_that_is_renewed_stays() {
     let lan = Lan::new(1);
-    let keeper = lan.host(1).enter(|| LeaseKeeper::start(None).expect("netlink"));
-    let (_commands, four) = place(lan.host(1), "10.0.0.100");
-    let (_commands, six) = place(lan.host(1), "fd00::100");
-    keeper.hold([four, six]);
+    let worker = start(lan.host(1));
+    let both = ["10.0.0.100", "fd00::100"].map(|address| placement(lan.host(1), address));
+    worker.program(both.map(AddressRequest::Add).to_vec());
+    await_completed(&worker, 2, 0);
     let begin = Instant::now();
     while begin.elapsed() < lease() * 2 + LAZINESS {
-        keeper.renew(vec![four, six]);
+        worker.renew(both.to_vec());
+        await_completed(&worker, 0, 1);
         std::thread::sleep(Duration::from_millis(650));
-        assert!(lan.host(1).has("10.0.0.100/32") && lan.host(1).has("fd00::100/128"), "after {:?}", begin.elapsed());
+        let there = lan.host(1).has("10.0.0.100/32") && lan.host(1).has("fd00::100/128");
+        assert!(there, "after {:?}", begin.elapsed());
     }
-    assert_eq!(keeper.refused(), 0);
 }
 
 #[test]
-fn what_was_forgotten_is_not_put_back_by_a_late_renewal() {
+fn a_renewal_never_puts_back_what_was_removed_after_it() {
     let lan = Lan::new(1);
-    let keeper = lan.host(1).enter(|| LeaseKeeper::start(None).expect("netlink"));
-    let (mut commands, placement) = place(lan.host(1), "10.0.0.100");
-    keeper.hold([placement]);
-    let mut outcomes = Vec::new();
-    for round in 0..200 {
-        keeper.renew(vec![placement; 64]);
-        keeper.forget([placement]);
-        outcomes.clear();
-        commands.execute(&[AddressRequest::Remove(placement)], &mut outcomes);
-        assert_eq!(outcomes, [Ok(())]);
-        // Whatever was queued has been skipped by the time that a later order is carried out.
-        keeper.renew(vec![placement; 64]);
+    let worker = start(lan.host(1));
+    let placement = placement(lan.host(1), "10.0.0.100");
+    for round in 0..100 {
+        worker.program(vec![AddressRequest::Add(placement)]);
+        worker.renew(vec![placement; 64]);
+        worker.program(vec![AddressRequest::Remove(placement)]);
+        await_completed(&worker, 2, 1);
         assert!(!lan.host(1).has("10.0.0.100/32"), "round {round}");
-        outcomes.clear();
-        commands.execute(&[AddressRequest::Add(placement)], &mut outcomes);
-        assert_eq!(outcomes, [Ok(())], "round {round}");
-        keeper.hold([placement]);
     }
 }

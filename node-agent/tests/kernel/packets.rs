@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_node_agent::network::packet_socket::{PacketSocket, Traffic};
 use holdfast_node_agent::network::{advert_socket::AdvertSocket, interfaces::InterfaceIndex};
+use holdfast_node_agent::snapshot::RouterState;
 use holdfast_node_agent::system::{Outgoing, ReceiveBatch, bind_packet_socket, send_batch};
 use holdfast_vrrp::wire::{arp, neighbor};
 use holdfast_vrrp::{State, Transport};
@@ -208,8 +209,9 @@ fn the_group_is_joined_while_a_virtual_router_runs() {
         GroupSpec::new(51, 200, "10.0.0.100").group(),
         GroupSpec::new(51, 200, "fd00::100").with(|spec| spec.name = "six".to_owned()).group(),
     ]);
-    node.await_state("vip51", State::Master);
-    node.await_state("six", State::Master);
+    node.until("both are masters", |snapshot| {
+        snapshot.virtual_routers.iter().all(|router| router.state == RouterState::Master)
+    });
     assert!(groups().contains("224.0.0.18") && groups().contains("ff02::12"), "{}", groups());
     node.handle.drain();
     node.await_finished();

@@ -7,16 +7,16 @@ use nix::errno::Errno;
 
 use super::Driver;
 use crate::election::engine::Requests;
-use crate::election::holdings::AddressProblem;
+use crate::election::holdings::{AddressProblem, Settled};
 use crate::election::slot::Seat;
+use crate::network::address_worker::Completed;
 use crate::network::interfaces::{NetworkChange, Placement};
-use crate::network::netlink::AddressRequest;
+use crate::network::netlink::{AddressCommands, AddressRequest, Outcome};
 use crate::network::ownership::OwnedAddress;
 
 impl Driver {
-    /// All removals and additions in one batch; when this returns, the kernel has carried them out.
+    /// Orders all removals and additions, as one batch.
     pub(super) fn program_addresses(&mut self, requests: &Requests) {
-        self.requested.clear();
         for (seat, interface, address) in std::mem::take(&mut self.abandoned) {
             self.holdings.remove(seat, interface, address, &mut self.requested);
         }
@@ -32,8 +32,60 @@ impl Driver {
         for (seat, address) in std::mem::take(&mut self.reshaped) {
             self.request_reshaping(seat, address);
         }
-        if !self.requested.requests().is_empty() {
-            self.execute_requested();
+        self.dispatch_requested();
+    }
+
+    pub(super) fn dispatch_requested(&mut self) {
+        if self.requested.is_empty() {
+            return;
+        }
+        let requests = self.holdings.dispatch(&mut self.requested);
+        for request in &requests {
+            match request {
+                AddressRequest::Remove(placement) => self.leases.end(placement),
+                // Rather too early than too late: the kernel may keep the worker waiting.
+                _ => self.leases.begin(request.placement(), self.now),
+            }
+        }
+        self.worker.program(requests);
+        self.record_outdated = true;
+    }
+
+    /// Takes in what the kernel has done since.
+    pub(super) fn take_outcomes(&mut self) {
+        if self.ready.worker {
+            self.settle_completed();
+            self.return_problems();
+        }
+    }
+
+    pub(super) fn settle_completed(&mut self) {
+        let completed: Vec<Completed> = self.worker.take_completed().collect();
+        for completed in completed {
+            match completed {
+                Completed::Programmed(outcomes) => outcomes.into_iter().for_each(|outcome| self.settle(outcome)),
+                Completed::Renewed { refused } => {
+                    self.renewing = false;
+                    self.counted.renewals_refused += refused as u64;
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        match self.holdings.settle(outcome) {
+            Settled::Confirmed { placement, announce } => {
+                self.confirmed.extend(announce.map(|seat| (seat, placement.address)));
+            }
+            Settled::Removed(placement) => {
+                self.interfaces.apply(NetworkChange::AddressGone { placement, port: 0 });
+            }
+            Settled::NotRemoved(_) => self.counted.address_removal_failures += 1,
+            Settled::Problem(placement, problem) => {
+                self.leases.end(&placement);
+                self.problems.push(problem);
+            }
+            Settled::Superseded => {}
         }
     }
 
@@ -59,50 +111,26 @@ impl Driver {
     fn request_reshaping(&mut self, seat: Seat, address: IpAddr) {
         let Some(running) = self.engine.get(seat.slot) else { return };
         let (Some(placement), epoch) = (running.placement(seat.member, address), running.group.epoch()) else { return };
-        if self.holdings.holds(seat, placement.interface, address) {
+        if self.holdings.wants(seat, placement.interface, address) {
             self.holdings.remove(seat, placement.interface, address, &mut self.requested);
             self.request_addition(seat, address, epoch);
         }
     }
 
-    fn execute_requested(&mut self) {
-        let removals = self.requested.requests().iter().filter(|request| matches!(request, AddressRequest::Remove(_)));
-        self.keeper.forget(removals.map(AddressRequest::placement));
-        self.outcomes.clear();
-        self.kernel.execute(self.requested.requests(), &mut self.outcomes);
-        self.problems.extend(self.holdings.settle(&self.requested, &self.outcomes));
-        let now = self.clock.now();
-        let mut held = Vec::new();
-        for (request, outcome) in self.requested.requests().iter().zip(&self.outcomes) {
-            let placement = request.placement();
-            match (request, outcome) {
-                (AddressRequest::Remove(_), outcome) => {
-                    self.leases.end(&placement);
-                    self.interfaces.apply(NetworkChange::AddressGone { placement, port: 0 });
-                    let gone = matches!(outcome, Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV));
-                    self.counted.address_removal_failures += u64::from(!gone);
-                }
-                (_, Ok(())) => {
-                    self.leases.begin(placement, now);
-                    held.push(placement);
-                }
-                (_, Err(_)) => {}
-            }
-        }
-        self.keeper.hold(held);
-        self.record_outdated = true;
-    }
-
-    /// Asks for the renewals that are due.
+    /// Orders the renewals that are due, unless some are still under way: with the kernel's lock taken they would pile
+    /// up.
     pub(super) fn renew_leases(&mut self) {
+        if self.renewing {
+            return;
+        }
         let due = self.leases.take_due(self.now);
         if !due.is_empty() {
-            self.keeper.renew(due);
+            self.renewing = true;
+            self.worker.renew(due);
         }
     }
 
     pub(super) fn end_leases(&mut self, placements: &[Placement]) {
-        self.keeper.forget(placements.iter().copied());
         for placement in placements {
             self.leases.end(placement);
         }
@@ -131,9 +159,10 @@ impl Driver {
 
     /// Takes every address off the interfaces, whatever the groups think: the thread is about to end.
     pub(super) fn withdraw_everything(&mut self) {
-        let held: Vec<Placement> = self.holdings.iter().map(|(placement, _)| placement).collect();
-        self.keeper.forget(held.iter().copied());
-        let removals: Vec<_> = held.into_iter().map(AddressRequest::Remove).collect();
-        self.kernel.execute(&removals, &mut Vec::new());
+        self.worker.stop();
+        let removals: Vec<_> = self.holdings.iter().map(|(placement, _)| AddressRequest::Remove(placement)).collect();
+        if let Ok(mut kernel) = AddressCommands::open() {
+            kernel.execute(&removals, &mut Vec::new());
+        }
     }
 }

@@ -36,6 +36,9 @@ impl Driver {
     pub(super) fn announce(&mut self, requests: &Requests) {
         self.frames.bytes.clear();
         self.frames.frames.clear();
+        for (seat, address) in std::mem::take(&mut self.confirmed) {
+            self.put_announcement(seat, address);
+        }
         for (slot, action) in requests.iter() {
             match *action {
                 Action::Announce { member, address } => self.put_announcement(Seat { slot, member }, address),
@@ -49,9 +52,7 @@ impl Driver {
     /// Only what is on the interface is announced: whoever believes it sends its packets at once.
     fn put_announcement(&mut self, seat: Seat, address: IpAddr) {
         let Some((interface, mac)) = self.place_of(seat) else { return };
-        let present =
-            self.holdings.holds(seat, interface, address) || self.holdings.is_foreign(seat, interface, address);
-        if !present {
+        if !self.holdings.may_announce(seat, interface, address) {
             return;
         }
         match address {

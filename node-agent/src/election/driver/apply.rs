@@ -121,7 +121,10 @@ impl Driver {
                 self.unbind(Seat { slot, member });
             }
             self.engine.remove(slot);
+            // Nothing should be left; but whoever gets the place next must not inherit it.
+            self.holdings.remove_all_of(slot, &mut self.requested);
         }
+        self.dispatch_requested();
         self.collect_virtual_addresses();
         self.close_unused_sockets();
         self.carry_out();

@@ -2,7 +2,7 @@
 //!
 //! First all adverts, then all addresses, then all announcements, then all messages: each in few system calls, and each
 //! group's order holds. What fails goes back to the groups as events, and what they ask for then is done in another
-//! round.
+//! round. Addresses are ordered here and programmed elsewhere; what is to be announced waits for its address.
 
 use holdfast_vrrp::Event;
 
@@ -19,7 +19,10 @@ impl Driver {
         for _ in 0..ROUNDS {
             self.evaluate_links();
             let requests = self.engine.take_requests();
-            let idle = requests.is_empty() && self.reshaped.is_empty() && self.abandoned.is_empty();
+            let idle = requests.is_empty()
+                && self.reshaped.is_empty()
+                && self.abandoned.is_empty()
+                && self.confirmed.is_empty();
             if !idle {
                 self.send_adverts(&requests);
                 self.program_addresses(&requests);
@@ -39,6 +42,10 @@ impl Driver {
         for seat in std::mem::take(&mut self.failed_adverts) {
             self.engine.handle(self.now, seat.slot, Event::SendFailed { member: seat.member });
         }
+        self.return_problems();
+    }
+
+    pub(super) fn return_problems(&mut self) {
         for problem in std::mem::take(&mut self.problems) {
             match problem {
                 AddressProblem::Failed { seat, address, epoch, error } => {

@@ -18,6 +18,7 @@ pub(super) struct Counted {
     pub(super) foreign_addresses: u64,
     pub(super) leftovers_removed: u64,
     pub(super) leases_expired: u64,
+    pub(super) renewals_refused: u64,
     pub(super) unfinished_rounds: u64,
     pub(super) interfaces: BTreeMap<InterfaceIndex, InterfaceCounted>,
 }
@@ -54,6 +55,7 @@ impl Counted {
             ("foreign_addresses", self.foreign_addresses),
             ("leftovers_removed", self.leftovers_removed),
             ("leases_expired", self.leases_expired),
+            ("renewals_refused", self.renewals_refused),
             ("unfinished_rounds", self.unfinished_rounds),
         ];
         counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

@@ -14,7 +14,7 @@ use crate::election::reconcile::compare;
 use crate::election::report::{Disappearance, Report};
 use crate::election::slot::Seat;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange, Placement};
-use crate::network::netlink::{AddressRequest, Heard, LEASE_SECONDS};
+use crate::network::netlink::{Heard, LEASE_SECONDS};
 use crate::network::ownership::Ownership;
 
 /// An address that the kernel took away this close before the end of its lease has expired.
@@ -25,6 +25,15 @@ type Lost = (Seat, InterfaceIndex, IpAddr);
 
 impl Driver {
     pub(super) fn hear_network(&mut self) {
+        if self.ready.monitor {
+            self.hear_reports();
+        }
+        if self.retry_reading.is_some_and(|due| due <= self.now) {
+            self.resynchronize();
+        }
+    }
+
+    fn hear_reports(&mut self) {
         let mut changes = std::mem::take(&mut self.changes);
         match self.monitor.read(&mut changes) {
             Ok(Heard::Everything) => {
@@ -59,7 +68,7 @@ impl Driver {
     }
 
     fn note_gone(&mut self, placement: &Placement, port: u32, lost: &mut Vec<Lost>) {
-        let by_us = port == self.kernel.port();
+        let by_us = port == self.worker.port();
         if let holdings::Disappearance::Lost(seat) = self.holdings.disappeared(placement, by_us) {
             let lease = Duration::from_secs(LEASE_SECONDS.into()).saturating_sub(LEASE_TOLERANCE);
             let expired =
@@ -101,16 +110,18 @@ impl Driver {
     }
 
     fn resynchronize(&mut self) {
+        self.retry_reading = None;
         if let Err(error) = self.read_network() {
             self.degraded(format!("the interfaces and addresses of the node cannot be read: {error}"));
-            self.retry_links = Some(self.now.saturating_add(RETRY_AFTER));
+            self.retry_reading = Some(self.now.saturating_add(RETRY_AFTER));
         }
     }
 
     /// Reads everything, removes what is left over and puts back what is missing.
     pub(super) fn read_network(&mut self) -> io::Result<()> {
         self.counted.resynchronizations += 1;
-        // What the reports say is older than what is read now.
+        // What has been done by now must be seen in what is read; what the reports say is older than it.
+        self.settle_completed();
         self.monitor.discard();
         self.holdings.forget_reports();
         let mut table = InterfaceTable::default();
@@ -128,21 +139,26 @@ impl Driver {
         self.interfaces = table;
         self.links_changed = true;
         self.remove_leftovers(&differences.leftovers);
-        let owners: Vec<(Placement, Seat)> = self.holdings.iter().collect();
         let missing: HashSet<Placement> = differences.missing.into_iter().collect();
-        let lost = owners.into_iter().filter(|(placement, _)| missing.contains(placement));
-        self.lose_addresses(lost.map(|(placement, seat)| (seat, placement.interface, placement.address)).collect());
+        let lost: Vec<Lost> = self
+            .holdings
+            .iter()
+            .map(|(placement, seat)| (seat, placement.interface, placement.address, placement))
+            // What is still on its way is not missing.
+            .filter(|(seat, interface, address, placement)| {
+                missing.contains(placement) && self.holdings.holds(*seat, *interface, *address)
+            })
+            .map(|(seat, interface, address, _)| (seat, interface, address))
+            .collect();
+        self.lose_addresses(lost);
         Ok(())
     }
 
+    /// Counted when it is asked for; a failure counts as one as well.
     fn remove_leftovers(&mut self, leftovers: &[Placement]) {
-        self.keeper.forget(leftovers.iter().copied());
-        let removals: Vec<_> = leftovers.iter().map(|placement| AddressRequest::Remove(*placement)).collect();
-        let mut outcomes = Vec::new();
-        self.kernel.execute(&removals, &mut outcomes);
-        let removed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        self.counted.leftovers_removed += removed as u64;
-        self.counted.address_removal_failures += (outcomes.len() - removed) as u64;
+        self.counted.leftovers_removed += leftovers.len() as u64;
+        self.holdings.remove_leftovers(leftovers, &mut self.requested);
+        self.dispatch_requested();
     }
 }
 

@@ -11,13 +11,14 @@ use crate::election::demultiplex::{Demultiplexer, RouterKey};
 use crate::election::engine::Engine;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable};
 use crate::network::packet_socket::Traffic;
+use crate::system::BATCH;
 
 impl Driver {
     /// Takes in what waits in the sockets that have something, in turns, until they are empty or `budget` packets are
     /// through. What is left comes at the next wake-up, which is at once.
     pub(super) fn receive(&mut self, budget: usize) {
         let mut left = budget;
-        let mut ready = std::mem::take(&mut self.ready);
+        let mut ready = std::mem::take(&mut self.ready.receivers);
         while left > 0 && !ready.is_empty() {
             ready.retain(|number| {
                 if left == 0 {
@@ -25,14 +26,14 @@ impl Driver {
                 }
                 let received = self.receive_batch(*number);
                 left = left.saturating_sub(received);
-                received > 0
+                // A batch that is not full was the last one.
+                received == BATCH
             });
         }
         if !ready.is_empty() {
             self.counted.receive_budget_exhausted += 1;
         }
-        ready.clear();
-        self.ready = ready;
+        self.ready.receivers = ready;
     }
 
     fn receive_batch(&mut self, number: usize) -> usize {

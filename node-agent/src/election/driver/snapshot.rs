@@ -16,9 +16,11 @@ use crate::snapshot::InterfaceSnapshot;
 impl Driver {
     pub(super) fn snapshot(&mut self) -> RawSnapshot {
         self.collect_drops();
-        let mut counters = self.counted.named();
-        counters.insert("renewals_refused".to_owned(), self.keeper.refused());
-        RawSnapshot { routers: self.raw_routers(), interfaces: self.interface_snapshots(), counters }
+        RawSnapshot {
+            routers: self.raw_routers(),
+            interfaces: self.interface_snapshots(),
+            counters: self.counted.named(),
+        }
     }
 
     fn collect_drops(&mut self) {

@@ -1,0 +1,154 @@
+//! Programs addresses on a thread of its own, one order after the other.
+//!
+//! Each request takes the kernel's one lock for network configuration, which others on a busy node hold for hundreds of
+//! milliseconds: pods come and go. Adverts must not wait for it, so the election thread gives orders and hears of their
+//! outcomes later. Orders are carried out strictly in order, so a renewal can never put back what was removed after it
+//! was ordered. The thread does nothing of its own accord: once the election thread is dead or stuck, nothing is
+//! renewed.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::interfaces::Placement;
+use super::netlink::{AddressCommands, AddressRequest, Outcome};
+use crate::system;
+
+/// After how many addresses the outcomes are told: so that the first can be announced while others are yet to come.
+const REQUESTS_AT_ONCE: usize = 64;
+
+/// The election thread's side. Its descriptor is readable when something is completed.
+pub struct AddressWorker {
+    orders: Sender<Order>,
+    completed: Receiver<Completed>,
+    shared: Arc<Shared>,
+    port: u32,
+}
+
+/// Something that has been done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completed {
+    /// The outcomes of the next requests, in the order in which they were ordered.
+    Programmed(Vec<Outcome>),
+    /// A renewal, with the number of addresses for which the kernel refused it.
+    Renewed {
+        /// How many were refused.
+        refused: usize,
+    },
+}
+
+enum Order {
+    Program(Vec<AddressRequest>),
+    Renew(Vec<Placement>),
+}
+
+struct Shared {
+    wake: EventFd,
+    stopped: AtomicBool,
+}
+
+impl AddressWorker {
+    /// Starts the thread, which ends with the value. It gets the real-time priority, if there is one: the election
+    /// thread waits for its work.
+    pub fn start(realtime_priority: Option<i32>) -> io::Result<Self> {
+        let commands = AddressCommands::open()?;
+        let port = commands.port();
+        let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        let shared = Arc::new(Shared { wake, stopped: AtomicBool::new(false) });
+        let (orders, inbox) = channel();
+        let (outbox, completed) = channel();
+        let worker = Worker { commands, orders: inbox, completed: outbox, shared: Arc::clone(&shared) };
+        thread::Builder::new().name("addresses".to_owned()).spawn(move || {
+            if let Some(priority) = realtime_priority {
+                // The election thread tells when it is refused; one complaint is enough.
+                let _ = system::schedule_in_real_time(priority);
+            }
+            worker.work();
+        })?;
+        Ok(Self { orders, completed, shared, port })
+    }
+
+    /// The netlink port that all requests come from.
+    pub fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Orders requests to be carried out.
+    pub fn program(&self, requests: Vec<AddressRequest>) {
+        // The thread ends only together with this value.
+        let _ = self.orders.send(Order::Program(requests));
+    }
+
+    /// Orders a renewal. What is ordered after it has to wait for it, so it should not be of too many at once.
+    pub fn renew(&self, placements: Vec<Placement>) {
+        let _ = self.orders.send(Order::Renew(placements));
+    }
+
+    /// What has been completed since the last call.
+    pub fn take_completed(&self) -> impl Iterator<Item = Completed> + '_ {
+        let _ = self.shared.wake.read();
+        self.completed.try_iter()
+    }
+
+    /// Drops all orders that are not yet begun: somebody else takes the addresses off now.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+impl AsFd for AddressWorker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.wake.as_fd()
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    commands: AddressCommands,
+    orders: Receiver<Order>,
+    completed: Sender<Completed>,
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    fn work(mut self) {
+        while let Ok(order) = self.orders.recv() {
+            match order {
+                Order::Program(requests) => {
+                    for chunk in requests.chunks(REQUESTS_AT_ONCE) {
+                        self.program(chunk);
+                    }
+                }
+                Order::Renew(placements) => self.renew(&placements),
+            }
+        }
+    }
+
+    fn program(&mut self, requests: &[AddressRequest]) {
+        if !self.shared.stopped.load(Ordering::Relaxed) {
+            let mut outcomes = Vec::with_capacity(requests.len());
+            self.commands.execute(requests, &mut outcomes);
+            self.tell(Completed::Programmed(outcomes));
+        }
+    }
+
+    fn renew(&mut self, placements: &[Placement]) {
+        if !self.shared.stopped.load(Ordering::Relaxed) {
+            let mut refused = Vec::new();
+            self.commands.renew(placements, &mut refused);
+            self.tell(Completed::Renewed { refused: refused.len() });
+        }
+    }
+
+    fn tell(&self, completed: Completed) {
+        // Nobody is left to tell when the election thread has ended.
+        if self.completed.send(completed).is_ok() {
+            let _ = self.shared.wake.write(1);
+        }
+    }
+}
