@@ -183,9 +183,7 @@ impl Configurator {
             problems = errors.len(),
             "the configuration has changed"
         );
-        for problem in &errors {
-            warn!(event = "configuration-problem", "{problem}");
-        }
+        self.tell_news(&errors);
         let desired = Arc::new(translation.desired.clone());
         self.checks.apply(update.spec.health_checks);
         self.election.apply(translation.desired);
@@ -194,6 +192,17 @@ impl Configurator {
             configuration.desired = desired;
             configuration.errors = errors;
         });
+    }
+
+    /// What was wrong before need not be said again.
+    fn tell_news(&self, errors: &[String]) {
+        let before = &self.publish.borrow().errors;
+        for problem in errors.iter().filter(|problem| !before.contains(problem)) {
+            warn!(event = "configuration-problem", "{problem}");
+        }
+        for solved in before.iter().filter(|problem| !errors.contains(problem)) {
+            info!(event = "configuration-problem-solved", "solved: {solved}");
+        }
     }
 }
 

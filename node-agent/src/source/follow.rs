@@ -1,12 +1,15 @@
 //! Noticing changes of the folder: by the kernel's notice at once, and by looking again every few seconds, since some
-//! file systems tell nothing and a folder may be replaced as a whole.
+//! file systems tell nothing and files may be links to elsewhere.
+//!
+//! A look may come while somebody writes. So a change counts only once it has stayed for a moment: half a file is not
+//! taken for a file, nor one that was emptied to be filled again for one whose objects are to go.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use holdfast_crds::NodeConfigSpec;
 use inotify::{Inotify, WatchMask};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::compile::{NodeIdentity, compile};
 use super::folder::Folder;
@@ -15,8 +18,14 @@ use super::problem::Problem;
 use crate::passwords::Passwords;
 use crate::readable::Readable;
 
-/// Several files written together make one change.
-const SETTLING: Duration = Duration::from_millis(100);
+/// Several files written together make one change, and one that is being written settles first.
+const SETTLING: Duration = Duration::from_millis(50);
+
+/// A file that is emptied is most often about to be filled: by a shell, with the output of a slow command.
+const SETTLING_OF_EMPTIED: Duration = Duration::from_secs(2);
+
+/// How long files may go on changing before they count as they are.
+const SETTLED_AT_LAST: Duration = Duration::from_secs(10);
 
 /// Between two looks without a notice.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -42,7 +51,7 @@ pub struct Follower {
     seen: Option<Seen>,
 }
 
-/// What was there at the last look. Reading is cheap, applying every rule to thousands of objects is not.
+/// What was there at a look. Reading is cheap, applying every rule to thousands of objects is not.
 #[derive(PartialEq)]
 struct Seen {
     files: Result<Files, String>,
@@ -60,31 +69,22 @@ impl Follower {
         &self.manifests
     }
 
-    /// Looks now. Returns the configuration if anything has changed; the first look always counts as a change.
-    pub fn look(&mut self) -> Option<Update> {
-        let files = self.folder.read().map_err(|error| error.to_string());
-        let seen = Seen { files, passwords: self.passwords.fingerprint() };
-        if self.seen.as_ref() == Some(&seen) {
-            return None;
-        }
-        let mut problems = match &seen.files {
-            Ok(files) => self.manifests.update(files),
-            Err(error) => vec![Problem { message: error.clone(), ..Problem::default() }],
-        };
-        self.seen = Some(seen);
-        let compiled = compile(self.manifests.objects(), &self.identity, &[]);
-        problems.extend(compiled.problems);
-        Some(Update { spec: compiled.spec, problems })
-    }
-
-    /// Waits for the next change.
+    /// Waits for the next change. The first look, which comes at once, always counts as one.
     pub async fn changed(&mut self) -> Update {
         loop {
             // The watch begins before the look, so that nothing is missed between them. It is made anew each time, so that
             // a folder that was replaced, or comes late, is found.
-            let notices = watch(&self.folder);
-            if let Some(update) = self.look() {
-                return update;
+            let notices = self.watch();
+            let found = self.look();
+            match &self.seen {
+                None => return self.take_in(found),
+                Some(seen) if *seen == found => {}
+                Some(_) => {
+                    let settled = self.settle(found).await;
+                    if self.seen.as_ref() != Some(&settled) {
+                        return self.take_in(settled);
+                    }
+                }
             }
             match notices {
                 Some(notices) => wait_for_notice(&notices).await,
@@ -92,26 +92,73 @@ impl Follower {
             }
         }
     }
+
+    fn look(&self) -> Seen {
+        let files = self.folder.read().map_err(|error| error.to_string());
+        Seen { files, passwords: self.passwords.fingerprint() }
+    }
+
+    /// Looks again and again until two looks find the same.
+    async fn settle(&self, mut found: Seen) -> Seen {
+        let last = Instant::now() + SETTLED_AT_LAST;
+        while Instant::now() < last {
+            let emptied = self.seen.as_ref().is_some_and(|seen| found.has_emptied(seen));
+            sleep(if emptied { SETTLING_OF_EMPTIED } else { SETTLING }).await;
+            let again = self.look();
+            if again == found {
+                break;
+            }
+            found = again;
+        }
+        found
+    }
+
+    /// Makes what was found the configuration.
+    fn take_in(&mut self, found: Seen) -> Update {
+        let mut problems = match &found.files {
+            Ok(files) => self.manifests.update(files),
+            Err(error) => vec![Problem { message: error.clone(), ..Problem::default() }],
+        };
+        self.seen = Some(found);
+        let compiled = compile(self.manifests.objects(), &self.identity, &[]);
+        problems.extend(compiled.problems);
+        Update { spec: compiled.spec, problems }
+    }
+
+    /// Watches the folders, and the link if one leads to the manifests. The first notice stays until the next watch is
+    /// made: one is enough. Without the manifests there is nothing to wait for.
+    fn watch(&self) -> Option<Readable> {
+        let changes = WatchMask::CREATE
+            | WatchMask::CLOSE_WRITE
+            | WatchMask::MOVE
+            | WatchMask::DELETE
+            | WatchMask::DELETE_SELF
+            | WatchMask::MOVE_SELF
+            | WatchMask::ATTRIB;
+        let inotify = Inotify::init().ok()?;
+        inotify.watches().add(self.folder.path(), changes).ok()?;
+        // These are looked at every few seconds in any case.
+        let _ = inotify.watches().add(self.folder.path(), changes | WatchMask::DONT_FOLLOW);
+        if let Some(passwords) = self.passwords.folder() {
+            let _ = inotify.watches().add(passwords, changes);
+        }
+        Readable::new(inotify.into()).ok()
+    }
+}
+
+impl Seen {
+    /// Whether a file that had something has nothing any more.
+    fn has_emptied(&self, before: &Self) -> bool {
+        let (Ok(now), Ok(before)) = (&self.files, &before.files) else { return false };
+        let is_blank = |text: &Result<String, String>| text.as_ref().is_ok_and(|text| text.trim().is_empty());
+        now.iter().any(|(name, text)| is_blank(text) && before.get(name).is_some_and(|before| !is_blank(before)))
+    }
 }
 
 async fn wait_for_notice(notices: &Readable) {
     if timeout(RESCAN, notices.wait()).await.is_ok() {
         sleep(SETTLING).await;
     }
-}
-
-/// The notice stays until the next watch is made: one is enough.
-fn watch(folder: &Folder) -> Option<Readable> {
-    let inotify = Inotify::init().ok()?;
-    let changes = WatchMask::CREATE
-        | WatchMask::CLOSE_WRITE
-        | WatchMask::MOVE
-        | WatchMask::DELETE
-        | WatchMask::DELETE_SELF
-        | WatchMask::MOVE_SELF
-        | WatchMask::ATTRIB;
-    inotify.watches().add(folder.path(), changes).ok()?;
-    Readable::new(inotify.into()).ok()
 }
 
 #[cfg(test)]
@@ -165,18 +212,79 @@ mod tests {
         assert_eq!(changed(&mut follower).await.spec.virtual_routers.len(), 1);
     }
 
-    #[test]
-    fn what_an_earlier_run_saved_is_in_force_while_the_folder_cannot_be_read() {
+    #[tokio::test]
+    async fn what_an_earlier_run_saved_is_in_force_while_the_folder_cannot_be_read() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
         let mut before = follower(folder.path());
-        before.look().expect("a change");
+        changed(&mut before).await;
         let saved = before.manifests().save();
         let identity = before.identity.clone();
         let missing = Folder::new(folder.path().join("missing"));
         let mut after = Follower::new(missing, Passwords::default(), identity, Manifests::load(saved));
-        let update = after.look().expect("a change");
+        let update = changed(&mut after).await;
         assert_eq!(update.spec.virtual_routers.len(), 1);
         assert_eq!(update.problems.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_being_written_counts_once_it_is_complete() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        changed(&mut follower).await;
+        // As a shell does that writes the output of a slow command.
+        let writer = tokio::spawn(async move {
+            fs::write(&path, "").expect("emptied");
+            sleep(SETTLING * 10).await;
+            fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.2")).expect("filled");
+        });
+        let update = changed(&mut follower).await;
+        writer.await.expect("written");
+        assert_eq!(update.spec.virtual_routers[0].addresses, ["192.0.2.2"], "not one without it");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_stays_empty_takes_its_objects_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        changed(&mut follower).await;
+        fs::write(&path, "").expect("emptied");
+        assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_a_link_is_followed_to_where_it_leads_then() {
+        let base = tempfile::tempdir().expect("a folder");
+        let link = base.path().join("current");
+        for version in ["one", "two"] {
+            fs::create_dir(base.path().join(version)).expect("a folder");
+        }
+        fs::write(base.path().join("two/web.yaml"), WEB).expect("a file");
+        std::os::unix::fs::symlink("one", &link).expect("a link");
+        let mut follower = follower(&link);
+        assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+
+        let swapped = Instant::now();
+        std::os::unix::fs::symlink("two", base.path().join("next")).expect("a link");
+        fs::rename(base.path().join("next"), &link).expect("swapped");
+        assert_eq!(changed(&mut follower).await.spec.virtual_routers.len(), 1);
+        assert!(swapped.elapsed() < RESCAN, "by notice, not by chance");
+    }
+
+    #[tokio::test]
+    async fn a_password_that_comes_later_is_a_change() {
+        let (folder, passwords) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let mut follower = follower(folder.path());
+        follower.passwords = Passwords::new(Some(passwords.path().to_owned()));
+        changed(&mut follower).await;
+
+        let written = Instant::now();
+        fs::write(passwords.path().join("web"), "secret").expect("a password");
+        changed(&mut follower).await;
+        assert!(written.elapsed() < RESCAN, "by notice, not by chance");
     }
 }
