@@ -4,6 +4,7 @@
 //! decision is taken here.
 
 #![allow(unsafe_code)]
+#![allow(clippy::cast_possible_truncation, reason = "sizes of C structures, and constants, that fit their C types")]
 
 use std::io;
 use std::mem::{size_of, zeroed};

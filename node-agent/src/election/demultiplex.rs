@@ -28,8 +28,8 @@ pub(super) struct Demultiplexer {
 
 impl Demultiplexer {
     /// Who has this key.
-    pub(super) fn router(&self, key: &RouterKey) -> Option<Seat> {
-        self.routers.get(key).copied()
+    pub(super) fn router(&self, key: RouterKey) -> Option<Seat> {
+        self.routers.get(&key).copied()
     }
 
     /// Whose virtual address this is.
@@ -49,9 +49,9 @@ impl Demultiplexer {
     }
 
     /// Takes the key back, if the virtual router has it.
-    pub(super) fn release(&mut self, key: &RouterKey, seat: Seat) {
-        if self.routers.get(key) == Some(&seat) {
-            self.routers.remove(key);
+    pub(super) fn release(&mut self, key: RouterKey, seat: Seat) {
+        if self.routers.get(&key) == Some(&seat) {
+            self.routers.remove(&key);
         }
     }
 
@@ -106,9 +106,9 @@ mod tests {
             assert_eq!(demultiplexer.claim(key, seat(slot)), Ok(()));
         }
         for (slot, key) in keys.iter().enumerate() {
-            assert_eq!(demultiplexer.router(key), Some(seat(slot)));
+            assert_eq!(demultiplexer.router(*key), Some(seat(slot)));
         }
-        assert_eq!(demultiplexer.router(&key(3, Family::Ipv6, 51)), None);
+        assert_eq!(demultiplexer.router(key(3, Family::Ipv6, 51)), None);
     }
 
     #[test]
@@ -118,9 +118,9 @@ mod tests {
         assert_eq!(demultiplexer.claim(key, seat(1)), Ok(()));
         assert_eq!(demultiplexer.claim(key, seat(1)), Ok(()), "again");
         assert_eq!(demultiplexer.claim(key, seat(2)), Err(seat(1)));
-        demultiplexer.release(&key, seat(2));
-        assert_eq!(demultiplexer.router(&key), Some(seat(1)), "not the other's to release");
-        demultiplexer.release(&key, seat(1));
+        demultiplexer.release(key, seat(2));
+        assert_eq!(demultiplexer.router(key), Some(seat(1)), "not the other's to release");
+        demultiplexer.release(key, seat(1));
         assert_eq!(demultiplexer.claim(key, seat(2)), Ok(()));
     }
 

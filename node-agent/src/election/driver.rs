@@ -13,7 +13,7 @@ mod outbox;
 mod receive;
 mod snapshot;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -30,12 +30,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::adverts::AdvertOutbox;
 use self::announcements::FrameOutbox;
 use self::counters::Counted;
+use self::links::LinkState;
 use super::clock::Clock;
 use super::command::{Command, Inbox};
 use super::demultiplex::Demultiplexer;
 use super::engine::Engine;
 use super::holdings::{AddressBatch, AddressProblem, Holdings};
 use super::leases::Leases;
+use super::record::Record;
 use super::report::{Disappearance, Report};
 use super::slot::Seat;
 use super::stall::{LATE, receive_budget};
@@ -43,7 +45,6 @@ use super::{ElectionError, ElectionOptions};
 use crate::network::address_worker::AddressWorker;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange};
 use crate::network::netlink::{AddressCommands, Monitor};
-use crate::network::ownership::{OwnedAddress, OwnedAddresses};
 use crate::network::packet_socket;
 use crate::network::sockets::Sockets;
 use crate::system::{self, ReceiveBatch};
@@ -96,18 +97,11 @@ pub(super) struct Driver {
     health: HashMap<String, TrackState>,
     stopping: bool,
 
-    /// Whether interfaces, or the groups that run on them, have changed since links were last evaluated.
-    links_changed: bool,
-    retry_links: Option<Instant>,
-    /// Interfaces whose ARP filter does not know the present addresses.
-    outdated_filters: BTreeSet<InterfaceIndex>,
-    warned_of_proxy_arp: HashSet<InterfaceIndex>,
+    links: LinkState,
 
     holdings: Holdings,
     leases: Leases,
-    owned: Box<dyn OwnedAddresses>,
-    recorded: HashSet<OwnedAddress>,
-    record_outdated: bool,
+    record: Record,
     /// A renewal is under way: the next one waits for it.
     renewing: bool,
     requested: AddressBatch,
@@ -126,7 +120,6 @@ pub(super) struct Driver {
     failed_adverts: Vec<Seat>,
     forwarding: HashMap<InterfaceIndex, (bool, Instant)>,
     counted: Counted,
-    realtime: bool,
 }
 
 /// What has something, as the last sleep found.
@@ -145,15 +138,16 @@ pub(super) fn spawn(
     inbox: Inbox,
     reports: UnboundedSender<Report>,
 ) -> Result<(), ElectionError> {
+    let realtime = options.realtime;
     let mut driver = Driver::open(options, inbox, reports)?;
-    let run = move || driver.run_guarded();
+    let run = move || driver.run_guarded(realtime);
     thread::Builder::new().name("election".to_owned()).spawn(run).map_err(ElectionError::Thread)?;
     Ok(())
 }
 
 impl Driver {
     fn open(options: ElectionOptions, inbox: Inbox, reports: UnboundedSender<Report>) -> Result<Self, ElectionError> {
-        let ElectionOptions { mut owned, realtime, memory_lock } = options;
+        let ElectionOptions { owned, realtime, memory_lock } = options;
         packet_socket::check_permission().map_err(ElectionError::PacketSocket)?;
         let monitor = Monitor::open().map_err(ElectionError::Netlink)?;
         let kernel = AddressCommands::open().map_err(ElectionError::Netlink)?;
@@ -168,7 +162,6 @@ impl Driver {
         epoll.add(&timer, readable(TOKEN_TIMER)).map_err(ElectionError::EventLoop)?;
         epoll.add(&worker, readable(TOKEN_WORKER)).map_err(ElectionError::EventLoop)?;
         let clock = Clock::default();
-        let recorded: HashSet<OwnedAddress> = owned.load().into_iter().collect();
         let mut driver = Self {
             now: clock.now(),
             clock,
@@ -192,15 +185,10 @@ impl Driver {
             virtual_addresses: HashSet::new(),
             health: HashMap::new(),
             stopping: false,
-            links_changed: false,
-            retry_links: None,
-            outdated_filters: BTreeSet::new(),
-            warned_of_proxy_arp: HashSet::new(),
+            links: LinkState::default(),
             holdings: Holdings::default(),
             leases: Leases::default(),
-            owned,
-            record_outdated: !recorded.is_empty(),
-            recorded,
+            record: Record::load(owned),
             renewing: false,
             requested: AddressBatch::default(),
             problems: Vec::new(),
@@ -214,7 +202,6 @@ impl Driver {
             failed_adverts: Vec::new(),
             forwarding: HashMap::new(),
             counted: Counted::default(),
-            realtime,
         };
         if memory_lock && let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
             driver.degraded(format!("the memory of the agent cannot be locked: {error}"));
@@ -224,8 +211,8 @@ impl Driver {
     }
 
     /// Runs to the end. A panic takes the addresses off the interfaces first: nobody would renew or defend them.
-    fn run_guarded(&mut self) {
-        if catch_unwind(AssertUnwindSafe(|| self.run())).is_ok() {
+    fn run_guarded(&mut self, realtime: bool) {
+        if catch_unwind(AssertUnwindSafe(|| self.run(realtime))).is_ok() {
             return;
         }
         // Should this panic too, the addresses expire.
@@ -233,10 +220,8 @@ impl Driver {
         process::exit(EXIT_CODE_OF_A_PANIC);
     }
 
-    fn run(&mut self) {
-        if self.realtime
-            && let Err(error) = system::schedule_in_real_time(REALTIME_PRIORITY)
-        {
+    fn run(&mut self, realtime: bool) {
+        if realtime && let Err(error) = system::schedule_in_real_time(REALTIME_PRIORITY) {
             self.degraded(format!("the election thread cannot have a real-time priority: {error}"));
         }
         while !self.is_finished() {
@@ -321,7 +306,7 @@ impl Driver {
     /// The earliest time at which there is something to do.
     fn next_deadline(&mut self) -> Option<Instant> {
         let renewal = if self.renewing { None } else { self.leases.next() };
-        let waiting = [self.engine.next_deadline(), renewal, self.retry_links, self.retry_reading];
+        let waiting = [self.engine.next_deadline(), renewal, self.links.retry, self.retry_reading];
         waiting.into_iter().flatten().min()
     }
 

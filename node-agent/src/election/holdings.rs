@@ -167,13 +167,6 @@ impl Holdings {
         self.foreign.retain(|_, seat| seat.slot != slot);
     }
 
-    /// Addresses of an earlier run, which no group holds, are to be removed.
-    pub(super) fn remove_leftovers(&self, leftovers: &[Placement], batch: &mut AddressBatch) {
-        for placement in leftovers {
-            batch.push(AddressRequest::Remove(*placement), Asker::Nobody);
-        }
-    }
-
     /// The requests of a batch are on their way from now on; empties the batch.
     pub(super) fn dispatch(&mut self, batch: &mut AddressBatch) -> Vec<AddressRequest> {
         batch.removals.clear();
@@ -328,6 +321,13 @@ impl AddressBatch {
             *entry = (AddressRequest::Restore(*placement), asker);
         }
         true
+    }
+
+    /// Addresses of an earlier run, which no group holds, are to be removed.
+    pub(super) fn remove_leftovers(&mut self, leftovers: &[Placement]) {
+        for placement in leftovers {
+            self.push(AddressRequest::Remove(*placement), Asker::Nobody);
+        }
     }
 
     /// Whether there is nothing to do.

@@ -14,6 +14,7 @@
 //! | `deadlines.rs` | when which group wants to be woken (pure) |
 //! | `demultiplex.rs` | whose packet it is (pure) |
 //! | `holdings.rs`, `leases.rs`, `reconcile.rs` | which addresses are on the interfaces, until when, and whose (pure) |
+//! | `record.rs` | the addresses that are ours, remembered across runs |
 //! | `changes.rs` | what a new configuration means (pure) |
 //! | `stall.rs` | how much to read before timers count (pure) |
 //! | `clock.rs` | the time |
@@ -29,6 +30,7 @@ mod holdings;
 mod leases;
 mod raw_snapshot;
 mod reconcile;
+mod record;
 mod report;
 mod running;
 mod slot;

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -24,7 +24,9 @@ const REQUESTS_AT_ONCE: usize = 64;
 
 /// The election thread's side. Its descriptor is readable when something is completed.
 pub struct AddressWorker {
-    orders: Sender<Order>,
+    /// None once it was stopped.
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
     completed: Receiver<Completed>,
     shared: Arc<Shared>,
     port: u32,
@@ -53,7 +55,7 @@ struct Shared {
 }
 
 impl AddressWorker {
-    /// Starts the thread, which ends with the value. It gets the real-time priority, if there is one: the election
+    /// Starts the thread, which ends with the value, after what was ordered. It gets the real-time priority, if there is one: the election
     /// thread waits for its work.
     pub fn start(realtime_priority: Option<i32>) -> io::Result<Self> {
         let commands = AddressCommands::open()?;
@@ -63,14 +65,14 @@ impl AddressWorker {
         let (orders, inbox) = channel();
         let (outbox, completed) = channel();
         let worker = Worker { commands, orders: inbox, completed: outbox, shared: Arc::clone(&shared) };
-        thread::Builder::new().name("addresses".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("addresses".to_owned()).spawn(move || {
             if let Some(priority) = realtime_priority {
                 // The election thread tells when it is refused; one complaint is enough.
                 let _ = system::schedule_in_real_time(priority);
             }
             worker.work();
         })?;
-        Ok(Self { orders, completed, shared, port })
+        Ok(Self { orders: Some(orders), thread: Some(thread), completed, shared, port })
     }
 
     /// The netlink port that all requests come from.
@@ -80,13 +82,19 @@ impl AddressWorker {
 
     /// Orders requests to be carried out.
     pub fn program(&self, requests: Vec<AddressRequest>) {
-        // The thread ends only together with this value.
-        let _ = self.orders.send(Order::Program(requests));
+        self.order(Order::Program(requests));
     }
 
     /// Orders a renewal. What is ordered after it has to wait for it, so it should not be of too many at once.
     pub fn renew(&self, placements: Vec<Placement>) {
-        let _ = self.orders.send(Order::Renew(placements));
+        self.order(Order::Renew(placements));
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The thread ends only when this side hangs up.
+            let _ = orders.send(order);
+        }
     }
 
     /// What has been completed since the last call.
@@ -95,9 +103,15 @@ impl AddressWorker {
         self.completed.try_iter()
     }
 
-    /// Drops all orders that are not yet begun: somebody else takes the addresses off now.
-    pub fn stop(&self) {
+    /// Drops all orders that are not yet begun, and waits for the end of the one that is. Nothing is done any more when
+    /// this returns.
+    pub fn stop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // If it has panicked it does nothing any more either.
+            let _ = thread.join();
+        }
     }
 }
 

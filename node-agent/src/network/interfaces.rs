@@ -35,7 +35,6 @@ pub struct Link {
 
 /// An address on an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the kernel's flags")]
 pub struct InterfaceAddress {
     /// The address.
     pub address: IpAddr,

@@ -98,21 +98,24 @@ impl Sockets {
         multicast: bool,
     ) -> io::Result<SenderId> {
         let same = |sender: &Sender| sender.interface == interface && sender.source == source;
-        let number = match self.senders.iter().position(|sender| sender.as_ref().is_some_and(same)) {
+        let open = self.senders.iter().position(|sender| sender.as_ref().is_some_and(same));
+        let number = match open {
             Some(number) => number,
-            None => {
-                let socket = AdvertSocket::open(interface, interface_name, source)?;
-                let number = free_place(&mut self.senders);
-                if let Some(place) = self.senders.get_mut(number) {
-                    *place = Some(Sender { interface, source, socket });
-                }
-                number
-            }
+            None => self.add_sender(interface, interface_name, source)?,
         };
         if multicast && let Some(Some(sender)) = self.senders.get_mut(number) {
             sender.socket.join_group()?;
         }
         Ok(SenderId(number))
+    }
+
+    fn add_sender(&mut self, interface: InterfaceIndex, interface_name: &str, source: IpAddr) -> io::Result<usize> {
+        let socket = AdvertSocket::open(interface, interface_name, source)?;
+        let number = free_place(&mut self.senders);
+        if let Some(place) = self.senders.get_mut(number) {
+            *place = Some(Sender { interface, source, socket });
+        }
+        Ok(number)
     }
 
     /// The receiving socket with this number.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use holdfast_node_agent::desired::TrackerSource;
-use holdfast_node_agent::election::{Conflict, Disappearance, Report};
-use holdfast_node_agent::network::ownership::OwnedAddress;
+use holdfast_node_agent::desired::{Desired, TrackerSource};
+use holdfast_node_agent::election::{Conflict, Disappearance, ElectionOptions, Report, spawn};
+use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
 use holdfast_node_agent::snapshot::RouterState;
 use holdfast_vrrp::{State, TrackState, Tracker, Weight};
 
@@ -198,7 +198,7 @@ fn a_restarted_agent_removes_what_it_left_and_nothing_else() {
     eventually("the address is recorded", || folder.recorded().len() == 1);
     lan.host(1).await_address(VIP);
     // The record and the address as after a crash: the second run finds both.
-    let restarted = Node::start_with(lan.host(1), StateFolder::holding(folder.recorded()));
+    let restarted = Node::start_with(lan.host(1), StateFolder::holding(&folder.recorded()));
     assert_eq!(restarted.snapshot().counters["leftovers_removed"], 1);
     lan.host(1).await_address("10.0.0.101/32");
     assert!(!other.drain_reports().iter().any(|report| matches!(report, Report::AddressRestored { .. })));
@@ -211,7 +211,7 @@ fn an_address_added_by_hand_after_ours_had_gone_is_not_ours() {
     let lan = Lan::new(1);
     let owned = OwnedAddress { interface: "eth0".to_owned(), address: [10, 0, 0, 100].into(), prefix_length: 32 };
     lan.host(1).ip("address add 10.0.0.100/32 dev eth0");
-    let node = Node::start_with(lan.host(1), StateFolder::holding(vec![owned]));
+    let node = Node::start_with(lan.host(1), StateFolder::holding(&[owned]));
     assert_eq!(node.snapshot().counters["leftovers_removed"], 0);
     lan.host(1).await_address(VIP);
 }
@@ -423,4 +423,53 @@ fn an_abort_takes_everything_off_at_once() {
     node.await_finished();
     assert!(begin.elapsed() < Duration::from_millis(200), "{:?}", begin.elapsed());
     assert!(!lan.host(1).has(VIP));
+}
+
+/// A state folder whose code has a mistake, which strikes when the second address is recorded.
+struct Faulty;
+
+impl OwnedAddresses for Faulty {
+    fn load(&mut self) -> Vec<OwnedAddress> {
+        Vec::new()
+    }
+
+    fn record(&mut self, owned: &[OwnedAddress]) {
+        assert!(owned.len() < 2, "planted by the test");
+    }
+}
+
+/// The process ends, so the test runs itself again in a process of its own and looks on.
+#[test]
+fn a_panic_takes_the_addresses_off_and_ends_the_process() {
+    const NAME: &str = "adversity::a_panic_takes_the_addresses_off_and_ends_the_process";
+    const CHILD: &str = "HOLDFAST_KERNEL_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let options = ElectionOptions { owned: Box::new(Faulty), realtime: false, memory_lock: false };
+        let (handle, mut reports) = spawn(options).expect("the election thread starts");
+        handle.apply(Desired { groups: vec![vip(255).group()] });
+        while !matches!(reports.blocking_recv(), Some(Report::StateChanged { to: State::Master, .. })) {}
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).expect("the parent is there");
+        let more = GroupSpec::new(52, 255, "10.0.0.101");
+        handle.apply(Desired { groups: vec![vip(255).group(), more.group()] });
+        std::thread::park();
+    }
+    let lan = Lan::new(1);
+    let program = std::env::current_exe().expect("it is running");
+    let mut child = std::process::Command::new("ip")
+        .args(["netns", "exec", lan.host(1).name()])
+        .arg(program)
+        .args(["--exact", NAME, "--nocapture"])
+        .env(CHILD, "1")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it can run again");
+    lan.host(1).await_address(VIP);
+    std::io::Write::write_all(&mut child.stdin.take().expect("it is piped"), b"go on\n").expect("it reads");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(70));
+    assert!(!lan.host(1).has(VIP), "not only when its lease ends");
+    assert!(!lan.host(1).has("10.0.0.101/32"));
 }

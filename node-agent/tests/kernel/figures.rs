@@ -80,16 +80,16 @@ fn adverts_leave_when_they_are_due() {
     let is_advert = |frame: &[u8]| frame[12..14] == [0x08, 0x00] && frame[23] == 112;
     let frames = capture.drain();
     let times: Vec<Duration> = frames.into_iter().filter(|(_, frame)| is_advert(frame)).map(|(time, _)| time).collect();
-    let first = times[0];
-    // The schedule is that of the punctual ones: every advert is at or after it.
-    let phase = |time: Duration| {
-        let since = (time - first).as_nanos() as i128;
-        let interval = interval.as_nanos() as i128;
-        since - (since + interval / 2) / interval * interval
+    // The schedule is that of the most punctual one: no advert is before it.
+    let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).expect("292 years");
+    let (first, interval) = (nanoseconds(times[0]), nanoseconds(interval));
+    let phase = |time: &Duration| {
+        let since = nanoseconds(*time) - first;
+        since - (since + interval / 2).div_euclid(interval) * interval
     };
-    let earliest = times.iter().map(|time| phase(*time)).min().expect("adverts");
-    let mut late: Vec<Duration> =
-        times.iter().map(|time| Duration::from_nanos((phase(*time) - earliest) as u64)).collect();
+    let earliest = times.iter().map(phase).min().expect("adverts");
+    let late = times.iter().map(|time| u64::try_from(phase(time) - earliest).expect("the earliest comes first"));
+    let mut late: Vec<Duration> = late.map(Duration::from_nanos).collect();
     late.sort_unstable();
     println!(
         "{} adverts every 10 ms: late by p50 {:?}, p90 {:?}, p99 {:?}, at most {:?}",

@@ -17,7 +17,7 @@ pub(crate) struct Namespace {
     name: String,
 }
 
-/// Hosts with an `eth0` each, on one bridge. Host number `n`, from one, has 10.0.0.n/24 and fd00::n/64.
+/// Hosts with an `eth0` each, on one bridge. Host number `n`, from one, has `10.0.0.n/24` and `fd00::n/64`.
 #[derive(Debug)]
 pub(crate) struct Lan {
     hosts: Vec<Namespace>,
@@ -42,6 +42,10 @@ impl Namespace {
         let namespace = Self { name };
         namespace.ip("link set lo up");
         namespace
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs `ip` with these arguments in the namespace.

@@ -62,9 +62,9 @@ impl OwnedAddresses for StateFolder {
 }
 
 impl StateFolder {
-    pub(crate) fn holding(record: Vec<OwnedAddress>) -> Self {
+    pub(crate) fn holding(record: &[OwnedAddress]) -> Self {
         let mut folder = Self::default();
-        folder.record(&record);
+        folder.record(record);
         folder
     }
 

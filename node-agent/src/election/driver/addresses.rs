@@ -48,7 +48,7 @@ impl Driver {
             }
         }
         self.worker.program(requests);
-        self.record_outdated = true;
+        self.record.outdate();
     }
 
     /// Takes in what the kernel has done since.
@@ -134,27 +134,24 @@ impl Driver {
         for placement in placements {
             self.leases.end(placement);
         }
-        self.record_outdated |= !placements.is_empty();
+        if !placements.is_empty() {
+            self.record.outdate();
+        }
     }
 
     /// Writes down what is held, for the next run.
     pub(super) fn record_owned(&mut self) {
-        if !std::mem::take(&mut self.record_outdated) {
+        if !self.record.is_outdated() {
             return;
         }
         let name =
             |placement: &Placement| self.interfaces.get(placement.interface).map(|found| found.link.name.clone());
-        let mut owned: Vec<OwnedAddress> = self
-            .holdings
-            .iter()
-            .filter_map(|(placement, _)| {
-                let (address, prefix_length) = (placement.address, placement.prefix_length);
-                Some(OwnedAddress { interface: name(&placement)?, address, prefix_length })
-            })
-            .collect();
-        owned.sort_unstable();
-        self.owned.record(&owned);
-        self.recorded = owned.into_iter().collect();
+        let owned = self.holdings.iter().filter_map(|(placement, _)| {
+            let (address, prefix_length) = (placement.address, placement.prefix_length);
+            Some(OwnedAddress { interface: name(&placement)?, address, prefix_length })
+        });
+        let owned = owned.collect();
+        self.record.write(owned);
     }
 
     /// Takes every address off the interfaces, whatever the groups think: the thread is about to end.

@@ -28,7 +28,7 @@ impl Driver {
             }
         }
         self.collect_virtual_addresses();
-        self.links_changed = true;
+        self.links.changed = true;
     }
 
     fn stop_group(&mut self, slot: Slot) {
@@ -66,7 +66,7 @@ impl Driver {
             for new in &after.addresses {
                 self.demultiplexer.watch(binding.interface, new.address, seat);
             }
-            self.outdated_filters.insert(binding.interface);
+            self.links.outdated_filters.insert(binding.interface);
         }
     }
 

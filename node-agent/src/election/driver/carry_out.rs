@@ -31,7 +31,7 @@ impl Driver {
             }
             self.engine.give_back(requests);
             self.return_failures();
-            if idle && !self.links_changed && !self.engine.has_requests() {
+            if idle && !self.links.changed && !self.engine.has_requests() {
                 return;
             }
         }

@@ -1,10 +1,10 @@
 //! Where each virtual router runs: finding its interface, opening its sockets, and telling its group.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::net::IpAddr;
 
-use holdfast_vrrp::{Event, Family, Link, TrackState};
+use holdfast_vrrp::{Event, Family, Instant, Link, TrackState};
 
 use super::{Driver, RETRY_AFTER, TOKEN_FIRST_RECEIVER};
 use crate::desired::{InterfaceChoice, TrackerSource};
@@ -13,6 +13,19 @@ use crate::election::running::{Binding, RunningMember};
 use crate::election::slot::{Seat, Slot};
 use crate::network::interfaces::InterfaceIndex;
 use crate::network::sysctl;
+
+/// What is to be done about links, apart from the groups.
+#[derive(Debug, Default)]
+pub(super) struct LinkState {
+    /// Whether interfaces, or the groups that run on them, have changed since links were last evaluated.
+    pub(super) changed: bool,
+    /// When to evaluate them again although nothing has changed.
+    pub(super) retry: Option<Instant>,
+    /// Interfaces whose ARP filter does not know the present addresses.
+    pub(super) outdated_filters: BTreeSet<InterfaceIndex>,
+    /// Interfaces on which a proxy was told of, or that have none.
+    pub(super) warned_of_proxy_arp: HashSet<InterfaceIndex>,
+}
 
 /// Where a virtual router should run now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +55,9 @@ enum Step {
 }
 
 fn step(member: &RunningMember, target: &Target) -> Step {
+    let told_down = member.told == Link::Down;
     match (member.binding, target) {
-        (Some(_), _) if member.told == Link::Down => Step::Unbind,
+        (Some(_), _) if told_down => Step::Unbind,
         (Some(binding), Target::Ready { interface, source, multicast }) if binding.interface == *interface => {
             if binding.source == *source && binding.multicast == *multicast {
                 Step::Stay
@@ -51,13 +65,12 @@ fn step(member: &RunningMember, target: &Target) -> Step {
                 Step::Bind { interface: *interface, source: *source, multicast: *multicast }
             }
         }
-        (Some(_), _) => Step::Leave,
         (None, Target::Ready { interface, source, multicast }) => {
             Step::Bind { interface: *interface, source: *source, multicast: *multicast }
         }
         (None, Target::Waiting) => Step::Stay,
-        (None, Target::Unusable(_)) if member.told == Link::Down => Step::Stay,
-        (None, Target::Unusable(_)) => Step::Leave,
+        (None, Target::Unusable(_)) if told_down => Step::Stay,
+        (Some(_), _) | (None, Target::Unusable(_)) => Step::Leave,
     }
 }
 
@@ -67,11 +80,11 @@ impl Driver {
     /// A router that moves takes two calls: it leaves in one, and what its group asks for then is carried out before
     /// the next.
     pub(super) fn evaluate_links(&mut self) {
-        if self.retry_links.is_some_and(|due| due <= self.now) {
-            self.retry_links = None;
-            self.links_changed = true;
+        if self.links.retry.is_some_and(|due| due <= self.now) {
+            self.links.retry = None;
+            self.links.changed = true;
         }
-        if !std::mem::take(&mut self.links_changed) {
+        if !std::mem::take(&mut self.links.changed) {
             return;
         }
         let mut unbound = false;
@@ -101,7 +114,7 @@ impl Driver {
             }
             Step::Leave => {
                 // A router that has a place leaves it at the next call.
-                self.links_changed |= member.binding.is_some();
+                self.links.changed |= member.binding.is_some();
                 let problem = if let Target::Unusable(problem) = target { problem } else { String::new() };
                 self.tell_down(seat, problem);
                 false
@@ -142,7 +155,7 @@ impl Driver {
             });
         };
         let interface = interface.link.index;
-        let holder = running.key(seat.member, interface).and_then(|key| self.demultiplexer.router(&key));
+        let holder = running.key(seat.member, interface).and_then(|key| self.demultiplexer.router(key));
         match holder.filter(|holder| *holder != seat).and_then(|holder| Some((holder, self.engine.get(holder.slot)?))) {
             Some((_, other)) if other.leaving => Target::Waiting,
             Some((holder, other)) => {
@@ -197,7 +210,7 @@ impl Driver {
             }
             Err(error) => {
                 // Such as an address that is gone again; what changes next, or time, will tell.
-                self.retry_links = Some(self.now.saturating_add(RETRY_AFTER));
+                self.links.retry = Some(self.now.saturating_add(RETRY_AFTER));
                 self.tell_down(seat, format!("its sockets cannot be opened for {source}: {error}"));
             }
         }
@@ -222,21 +235,21 @@ impl Driver {
         for configured in running.router(seat.member).into_iter().flat_map(|router| &router.addresses) {
             self.demultiplexer.watch(interface, configured.address, seat);
         }
-        self.outdated_filters.insert(interface);
+        self.links.outdated_filters.insert(interface);
     }
 
     pub(super) fn unbind(&mut self, seat: Seat) {
         let Some(binding) = self.member(seat).and_then(|member| member.binding.take()) else { return };
         let Some(running) = self.engine.get(seat.slot) else { return };
         if let Some(key) = running.key(seat.member, binding.interface) {
-            self.demultiplexer.release(&key, seat);
+            self.demultiplexer.release(key, seat);
         }
         for configured in running.router(seat.member).into_iter().flat_map(|router| &router.addresses) {
             self.demultiplexer.unwatch(binding.interface, configured.address, seat);
         }
-        self.outdated_filters.insert(binding.interface);
+        self.links.outdated_filters.insert(binding.interface);
         // Somebody else may wait for the place.
-        self.links_changed = true;
+        self.links.changed = true;
     }
 
     pub(super) fn close_unused_sockets(&mut self) {
@@ -251,7 +264,7 @@ impl Driver {
     }
 
     pub(super) fn refresh_arp_filters(&mut self) {
-        for interface in std::mem::take(&mut self.outdated_filters) {
+        for interface in std::mem::take(&mut self.links.outdated_filters) {
             let addresses = self.demultiplexer.ipv4_addresses(interface);
             if let Err(error) = self.sockets.watch_arp(interface, &addresses) {
                 self.degraded(format!("claims of other machines to virtual addresses will not be heard: {error}"));
@@ -282,7 +295,7 @@ impl Driver {
     }
 
     fn warn_of_proxy_arp(&mut self, interface: InterfaceIndex) {
-        if !self.warned_of_proxy_arp.insert(interface) {
+        if !self.links.warned_of_proxy_arp.insert(interface) {
             return;
         }
         let Some(interface) = self.interfaces.get(interface) else { return };
@@ -311,9 +324,9 @@ mod tests {
         Target::Unusable("interface eth0 is down".to_owned())
     }
 
-    fn bound() -> Option<Binding> {
+    fn bound() -> Binding {
         let sender = Sockets::first_sender_for_tests();
-        Some(Binding { interface: ETH0, source: source(1), sender, multicast: true })
+        Binding { interface: ETH0, source: source(1), sender, multicast: true }
     }
 
     #[test]
@@ -328,13 +341,13 @@ mod tests {
             (None, Link::Unknown, unusable(), Step::Leave),
             (None, Link::Down, unusable(), Step::Stay),
             (None, Link::Down, ready(1), bind(1)),
-            (bound(), up, ready(1), Step::Stay),
-            (bound(), up, ready(5), bind(5)),
-            (bound(), up, unusable(), Step::Leave),
-            (bound(), up, moved.clone(), Step::Leave),
-            (bound(), Link::Down, moved, Step::Unbind),
-            (bound(), Link::Down, ready(1), Step::Unbind),
-            (bound(), Link::Down, unusable(), Step::Unbind),
+            (Some(bound()), up, ready(1), Step::Stay),
+            (Some(bound()), up, ready(5), bind(5)),
+            (Some(bound()), up, unusable(), Step::Leave),
+            (Some(bound()), up, moved.clone(), Step::Leave),
+            (Some(bound()), Link::Down, moved, Step::Unbind),
+            (Some(bound()), Link::Down, ready(1), Step::Unbind),
+            (Some(bound()), Link::Down, unusable(), Step::Unbind),
         ];
         for (binding, told, target, expected) in cases {
             let member = RunningMember { binding, told, problem: String::new() };

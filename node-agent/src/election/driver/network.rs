@@ -15,7 +15,6 @@ use crate::election::report::{Disappearance, Report};
 use crate::election::slot::Seat;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange, Placement};
 use crate::network::netlink::{Heard, LEASE_SECONDS};
-use crate::network::ownership::Ownership;
 
 /// An address that the kernel took away this close before the end of its lease has expired.
 const LEASE_TOLERANCE: Duration = Duration::from_millis(100);
@@ -62,7 +61,7 @@ impl Driver {
                 NetworkChange::LinkGone(interface) => self.forget_interface(*interface),
                 NetworkChange::LinkSet(_) | NetworkChange::AddressSet(..) => {}
             }
-            self.links_changed |= self.interfaces.apply(change);
+            self.links.changed |= self.interfaces.apply(change);
         }
         lost
     }
@@ -86,7 +85,7 @@ impl Driver {
         self.end_leases(&gone);
         self.counted.interfaces.remove(&interface);
         self.forwarding.remove(&interface);
-        self.warned_of_proxy_arp.remove(&interface);
+        self.links.warned_of_proxy_arp.remove(&interface);
         self.vanished.retain(|(index, _), _| *index != interface);
         self.claimants.retain(|(index, _), _| *index != interface);
     }
@@ -130,14 +129,14 @@ impl Driver {
         }
         self.kernel_marks |= keeps_marks(&table);
         let held: HashSet<Placement> = self.holdings.iter().map(|(placement, _)| placement).collect();
-        let ownership = Ownership::new(self.recorded.iter().cloned(), self.kernel_marks);
+        let ownership = self.record.ownership(self.kernel_marks);
         let differences = compare(&table, &held, &ownership);
         // From here on the table has only what is not ours, as the reports will keep it.
         for placement in held.iter().chain(&differences.leftovers) {
             table.apply(NetworkChange::AddressGone { placement: *placement, port: 0 });
         }
         self.interfaces = table;
-        self.links_changed = true;
+        self.links.changed = true;
         self.remove_leftovers(&differences.leftovers);
         let missing: HashSet<Placement> = differences.missing.into_iter().collect();
         let lost: Vec<Lost> = self
@@ -157,7 +156,7 @@ impl Driver {
     /// Counted when it is asked for; a failure counts as one as well.
     fn remove_leftovers(&mut self, leftovers: &[Placement]) {
         self.counted.leftovers_removed += leftovers.len() as u64;
-        self.holdings.remove_leftovers(leftovers, &mut self.requested);
+        self.requested.remove_leftovers(leftovers);
         self.dispatch_requested();
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn send_all<'a, P>(
         match send_batch(socket, rest.iter().map(&outgoing)) {
             Ok(sent) if sent > 0 => {
                 let (done, left) = rest.split_at_checked(sent).unwrap_or((rest, &[]));
-                done.iter().for_each(|packet| told(packet, Ok(())));
+                for packet in done {
+                    told(packet, Ok(()));
+                }
                 rest = left;
             }
             Ok(_) => {

@@ -37,10 +37,10 @@ impl Driver {
     }
 
     fn receive_batch(&mut self, number: usize) -> usize {
-        let Some(receiver) = self.sockets.receiver(number) else { return 0 };
+        let Some(source) = self.sockets.receiver(number) else { return 0 };
         // An error such as ENETDOWN empties the socket; netlink tells what it was.
-        let Ok(received) = self.batch.receive(&receiver.socket) else { return 0 };
-        let (interface, traffic) = (receiver.interface, receiver.traffic);
+        let Ok(received) = self.batch.receive(&source.socket) else { return 0 };
+        let (interface, traffic) = (source.interface, source.traffic);
         let mut reader = Reader {
             now: self.now,
             interface,
@@ -99,7 +99,7 @@ impl Reader<'_> {
 
     fn hear_advert(&mut self, family: Family, datagram: Datagram<'_>) {
         let key = Advert::peek(datagram.payload).map(|vrid| RouterKey { interface: self.interface, family, vrid });
-        match key.and_then(|key| self.demultiplexer.router(&key)) {
+        match key.and_then(|key| self.demultiplexer.router(key)) {
             Some(seat) => {
                 self.engine.handle(self.now, seat.slot, Event::Packet { member: seat.member, datagram });
             }
