@@ -1,18 +1,18 @@
 //! How reports of the election thread are written into the log.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_vrrp::State;
 use tokio::time::timeout;
-use tracing::{Span, error, error_span, info, warn};
+use tracing::{Span, error_span, info, warn};
 
+use super::fault;
 use super::packet_faults::{Fault, PacketFaults, Subject};
 use super::rate_limit::RateLimit;
 use crate::app::App;
-use crate::election::{Conflict, Report, reason};
+use crate::election::{Report, reason};
 use crate::snapshot::Snapshot;
 
 /// How long a line waits for what it says beside the report.
@@ -68,12 +68,13 @@ impl Narrator {
     pub async fn tell_packet_faults(&mut self) {
         let Some(snapshot) = self.look_up().await else { return };
         for Fault { subject, counter, count } in self.faults.news(&snapshot) {
+            let what = words(&counter);
             match subject {
                 Subject::Router(router) => self.span(&router).in_scope(|| {
-                    warn!(event = "packet-fault", router, counter, count, "{router}: {counter} grew by {count}");
+                    warn!(event = "packet-fault", router, counter, count, "{router}: {count} {what}");
                 }),
                 Subject::Interface(interface) => {
-                    warn!(event = "packet-fault", interface, counter, count, "{interface}: {counter} grew by {count}");
+                    warn!(event = "packet-fault", interface, counter, count, "{interface}: {count} {what}");
                 }
             }
         }
@@ -126,118 +127,21 @@ impl Narrator {
     }
 
     fn tell_fault(&mut self, report: &Report) {
-        let Some(left_out) = self.limit.admit(&kind(report), Instant::now()) else { return };
-        match router_of(report) {
-            Some(router) => self.span(router).in_scope(|| write_fault(report, left_out)),
-            None => write_fault(report, left_out),
+        let Some(left_out) = self.limit.admit(&fault::kind(report), Instant::now()) else { return };
+        let left_out = (left_out > 0).then_some(left_out);
+        match fault::router(report) {
+            Some(router) => self.span(router).in_scope(|| fault::write(report, left_out)),
+            None => fault::write(report, left_out),
         }
     }
 }
 
-/// News of the same kind is told once in a while. Nothing in it may be chosen by a stranger, or he could make it new
-/// each time.
-fn kind(report: &Report) -> String {
-    match report {
-        Report::ForeignRouter { router, .. } => format!("foreign/{router}"),
-        Report::AddressConflict { router, address, conflict, .. } => {
-            format!("conflict/{router}/{address}/{}", matches!(conflict, Conflict::AlreadyPresent))
-        }
-        Report::AddressRestored { router, address, .. } => format!("restored/{router}/{address}"),
-        Report::AddressFailed { router, address, .. } => format!("failed/{router}/{address}"),
-        Report::LowerMasterHeard { router } => format!("lower/{router}"),
-        Report::AddressListDiffers { router } => format!("list/{router}"),
-        Report::Unusable { router, message } => format!("unusable/{router}/{message}"),
-        Report::ProxyArp { interface } => format!("proxy-arp/{interface}"),
-        Report::Degraded { message } => format!("degraded/{message}"),
-        other => format!("{:?}", std::mem::discriminant(other)),
-    }
-}
-
-fn router_of(report: &Report) -> Option<&str> {
-    match report {
-        Report::ForeignRouter { router, .. }
-        | Report::AddressConflict { router, .. }
-        | Report::AddressRestored { router, .. }
-        | Report::AddressFailed { router, .. }
-        | Report::LowerMasterHeard { router }
-        | Report::AddressListDiffers { router }
-        | Report::Unusable { router, .. } => Some(router),
-        _ => None,
-    }
-}
-
-fn write_fault(report: &Report, left_out: u64) {
-    match report {
-        Report::ForeignRouter { router, interface, sender } => warn!(
-            event = "foreign-router",
-            router,
-            interface,
-            %sender,
-            left_out,
-            "{sender}, no known peer, advertises the virtual router ID of {router}; it is not obeyed"
-        ),
-        Report::AddressConflict { router, interface, address, conflict } => {
-            write_conflict(router, interface, *address, *conflict, left_out);
-        }
-        Report::AddressRestored { router, interface, address, cause } => warn!(
-            event = "address-restored",
-            router,
-            interface,
-            %address,
-            ?cause,
-            left_out,
-            "{address} had vanished from {interface} and was put back"
-        ),
-        Report::AddressFailed { router, interface, address, error } => {
-            error!(event = "address-failed", router, interface, %address, error, left_out, "the kernel refused {address}");
-        }
-        Report::LowerMasterHeard { router } => warn!(
-            event = "lower-master",
-            router, left_out, "another router was master of {router} too, and yields: two parts of a network met again"
-        ),
-        Report::AddressListDiffers { router } => warn!(
-            event = "address-list",
-            router,
-            left_out,
-            "the master's adverts name other addresses than {router} has in this node's configuration"
-        ),
-        Report::Unusable { router, message } => warn!(event = "unusable", router, left_out, "{router}: {message}"),
-        Report::ProxyArp { interface } => warn!(
-            event = "proxy-arp",
-            interface,
-            left_out,
-            "proxy_arp is on for {interface}: this node answers for addresses that others hold; turn it off"
-        ),
-        Report::NetlinkOverrun => {
-            warn!(event = "netlink-overrun", left_out, "reports of the kernel were lost; everything was read anew");
-        }
-        Report::Degraded { message } => warn!(event = "degraded", left_out, "{message}"),
-        Report::StateChanged { .. } | Report::PriorityChanged { .. } | Report::Finished => {}
-    }
-}
-
-fn write_conflict(router: &str, interface: &str, address: IpAddr, conflict: Conflict, left_out: u64) {
-    match conflict {
-        Conflict::ClaimedBy(mac) => {
-            let whose = mac.map_or_else(|| "another machine".to_owned(), |mac| mac.to_string());
-            warn!(
-                event = "address-conflict",
-                router,
-                interface,
-                %address,
-                claimed_by = whose,
-                left_out,
-                "{whose} claims {address}, which this node holds"
-            );
-        }
-        Conflict::AlreadyPresent => warn!(
-            event = "address-conflict",
-            router,
-            interface,
-            %address,
-            left_out,
-            "somebody else has put {address} on {interface}; it is left alone"
-        ),
+/// A counter for people, after a number.
+fn words(counter: &str) -> String {
+    match counter.split_once('_') {
+        Some(("rejected", check)) => format!("adverts failed the check {check}"),
+        Some(("malformed", check)) => format!("packets failed the check {check}"),
+        _ => counter.replace('_', " "),
     }
 }
 
@@ -247,5 +151,164 @@ fn word(state: State) -> &'static str {
         State::Fault => "FAULT",
         State::Backup => "BACKUP",
         State::Master => "MASTER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, ready};
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+    use std::time::SystemTime;
+
+    use holdfast_vrrp::Reason;
+    use serde_json::{Value, json};
+    use tokio::sync::watch;
+    use tracing::instrument::WithSubscriber;
+    use tracing_subscriber::EnvFilter;
+
+    use super::*;
+    use crate::app::{Configuration, Parts};
+    use crate::snapshot::{CheckSnapshot, RouterSnapshot, RouterState};
+
+    /// An election thread with this state, or none.
+    struct Elections(Option<Snapshot>);
+
+    impl Parts for Elections {
+        fn elections(&self) -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>> {
+            Box::pin(ready(self.0.clone()))
+        }
+
+        fn checks(&self) -> Vec<CheckSnapshot> {
+            Vec::new()
+        }
+
+        fn state_write_failures(&self) -> u64 {
+            0
+        }
+    }
+
+    fn web(rejected: u64) -> Elections {
+        let router = RouterSnapshot {
+            name: "web/ipv4".to_owned(),
+            virtual_ip: "web".to_owned(),
+            group: "web".to_owned(),
+            state: RouterState::Master,
+            priority: 100,
+            virtual_router_id: 51,
+            interface: Some("eth0".to_owned()),
+            family: "IPv4".to_owned(),
+            addresses: Vec::new(),
+            held: Vec::new(),
+            since: String::new(),
+            reason: String::new(),
+            message: String::new(),
+            transitions: 0,
+            master_address: None,
+            counters: [("rejected_checksum".to_owned(), rejected)].into(),
+        };
+        Elections(Some(Snapshot { virtual_routers: vec![router], ..Snapshot::default() }))
+    }
+
+    fn narrator(elections: Elections) -> Narrator {
+        let (_, configuration) = watch::channel(Configuration::default());
+        let node = "a".to_owned();
+        let started = SystemTime::UNIX_EPOCH;
+        Narrator::new(Arc::new(App { node, started, configuration, parts: Box::new(elections) }))
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nobody panics").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written into a JSON log meanwhile, without the time.
+    async fn written(telling: impl Future<Output = ()>) -> Vec<Value> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = super::super::json(EnvFilter::new("info"), move || writer.clone());
+        telling.with_subscriber(log).await;
+        let text = String::from_utf8(lines.0.lock().expect("nobody panics").clone()).expect("text");
+        let parse = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).expect("JSON");
+            assert!(line["timestamp"].take().is_string());
+            line
+        };
+        text.lines().map(parse).collect()
+    }
+
+    fn transition() -> Report {
+        Report::StateChanged {
+            group: "web".to_owned(),
+            routers: vec!["web/ipv4".to_owned()],
+            from: State::Backup,
+            to: State::Master,
+            reason: Reason::MasterSilent,
+            message: "192.0.2.2 has not advertised in time".to_owned(),
+            at: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transition_has_the_fields_that_programs_follow() {
+        let mut narrator = narrator(web(0));
+        let lines = written(narrator.tell(&transition())).await;
+        let expected = json!({
+            "timestamp": null, "level": "INFO", "event": "transition", "from": "BACKUP", "to": "MASTER",
+            "reason": "MasterSilent", "router": "web/ipv4", "virtual_ip": "web", "group": "web",
+            "message": "web/ipv4 is MASTER: 192.0.2.2 has not advertised in time",
+            "span": { "name": "router", "vip": "web", "interface": "eth0", "vrid": 51, "family": "IPv4" },
+        });
+        assert_eq!(lines, [expected]);
+    }
+
+    #[tokio::test]
+    async fn transitions_are_told_without_an_answer_of_the_election_thread_too() {
+        let mut narrator = narrator(Elections(None));
+        let lines = written(narrator.tell(&transition())).await;
+        assert_eq!(lines[0]["to"], "MASTER");
+    }
+
+    #[tokio::test]
+    async fn what_strangers_can_cause_is_told_once_in_a_while() {
+        let mut narrator = narrator(web(0));
+        let foreign = |last: u8| Report::ForeignRouter {
+            router: "web/ipv4".to_owned(),
+            interface: "eth0".to_owned(),
+            sender: [192, 0, 2, last].into(),
+        };
+        let telling = async {
+            for last in 0..=255 {
+                narrator.tell(&foreign(last)).await;
+            }
+        };
+        let lines = written(telling).await;
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert_eq!(lines[0]["event"], "foreign-router");
+        assert_eq!(lines[0]["sender"], "192.0.2.0");
+    }
+
+    #[tokio::test]
+    async fn rejected_packets_are_summed_up() {
+        let mut narrator = narrator(web(25));
+        let telling = async {
+            narrator.tell_packet_faults().await;
+            narrator.tell_packet_faults().await;
+        };
+        let lines = written(telling).await;
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert_eq!(lines[0]["message"], "web/ipv4: 25 adverts failed the check checksum");
+        assert_eq!((&lines[0]["event"], &lines[0]["count"]), (&json!("packet-fault"), &json!(25)));
+        assert_eq!(lines[0]["span"]["vip"], "web");
     }
 }

@@ -1,0 +1,116 @@
+//! The lines about reports that may come a thousand times a second.
+
+use std::net::IpAddr;
+
+use tracing::{error, warn};
+
+use crate::election::{Conflict, Report};
+
+/// News of the same kind is told once in a while. Nothing in it may be chosen by a stranger, or he could make it new
+/// each time.
+pub(super) fn kind(report: &Report) -> String {
+    match report {
+        Report::ForeignRouter { router, .. } => format!("foreign/{router}"),
+        Report::AddressConflict { router, address, conflict, .. } => {
+            format!("conflict/{router}/{address}/{}", matches!(conflict, Conflict::AlreadyPresent))
+        }
+        Report::AddressRestored { router, address, .. } => format!("restored/{router}/{address}"),
+        Report::AddressFailed { router, address, .. } => format!("failed/{router}/{address}"),
+        Report::LowerMasterHeard { router } => format!("lower/{router}"),
+        Report::AddressListDiffers { router } => format!("list/{router}"),
+        Report::Unusable { router, message } => format!("unusable/{router}/{message}"),
+        Report::ProxyArp { interface } => format!("proxy-arp/{interface}"),
+        Report::Degraded { message } => format!("degraded/{message}"),
+        other => format!("{:?}", std::mem::discriminant(other)),
+    }
+}
+
+/// The virtual router that a report is about.
+pub(super) fn router(report: &Report) -> Option<&str> {
+    match report {
+        Report::ForeignRouter { router, .. }
+        | Report::AddressConflict { router, .. }
+        | Report::AddressRestored { router, .. }
+        | Report::AddressFailed { router, .. }
+        | Report::LowerMasterHeard { router }
+        | Report::AddressListDiffers { router }
+        | Report::Unusable { router, .. } => Some(router),
+        _ => None,
+    }
+}
+
+/// Writes the line. `left_out` says how many like it were not written.
+pub(super) fn write(report: &Report, left_out: Option<u64>) {
+    match report {
+        Report::ForeignRouter { router, interface, sender } => warn!(
+            event = "foreign-router",
+            router,
+            interface,
+            %sender,
+            left_out,
+            "{sender}, no known peer, advertises the virtual router ID of {router}; it is not obeyed"
+        ),
+        Report::AddressConflict { router, interface, address, conflict } => {
+            write_conflict(router, interface, *address, *conflict, left_out);
+        }
+        Report::AddressRestored { router, interface, address, cause } => warn!(
+            event = "address-restored",
+            router,
+            interface,
+            %address,
+            ?cause,
+            left_out,
+            "{address} had vanished from {interface} and was put back"
+        ),
+        Report::AddressFailed { router, interface, address, error } => {
+            error!(event = "address-failed", router, interface, %address, error, left_out, "the kernel refused {address}");
+        }
+        Report::LowerMasterHeard { router } => warn!(
+            event = "lower-master",
+            router, left_out, "another router was master of {router} too, and yields: two parts of a network met again"
+        ),
+        Report::AddressListDiffers { router } => warn!(
+            event = "address-list",
+            router,
+            left_out,
+            "the master's adverts name other addresses than {router} has in this node's configuration"
+        ),
+        Report::Unusable { router, message } => warn!(event = "unusable", router, left_out, "{router}: {message}"),
+        Report::ProxyArp { interface } => warn!(
+            event = "proxy-arp",
+            interface,
+            left_out,
+            "proxy_arp is on for {interface}: this node answers for addresses that others hold; turn it off"
+        ),
+        Report::NetlinkOverrun => {
+            warn!(event = "netlink-overrun", left_out, "reports of the kernel were lost; everything was read anew");
+        }
+        Report::Degraded { message } => warn!(event = "degraded", left_out, "{message}"),
+        Report::StateChanged { .. } | Report::PriorityChanged { .. } | Report::Finished => {}
+    }
+}
+
+fn write_conflict(router: &str, interface: &str, address: IpAddr, conflict: Conflict, left_out: Option<u64>) {
+    match conflict {
+        Conflict::ClaimedBy(mac) => {
+            let whose = mac.map_or_else(|| "another machine".to_owned(), |mac| mac.to_string());
+            warn!(
+                event = "address-conflict",
+                router,
+                interface,
+                %address,
+                claimed_by = whose,
+                left_out,
+                "{whose} claims {address}, which this node holds"
+            );
+        }
+        Conflict::AlreadyPresent => warn!(
+            event = "address-conflict",
+            router,
+            interface,
+            %address,
+            left_out,
+            "somebody else has put {address} on {interface}; it is left alone"
+        ),
+    }
+}
