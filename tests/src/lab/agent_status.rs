@@ -95,10 +95,15 @@ impl AgentStatus {
         self.virtual_routers.iter().filter(move |router| router.virtual_ip == virtual_ip)
     }
 
+    /// True if the `VirtualIP` has virtual routers here and `wanted` holds for every one.
+    pub fn every(&self, virtual_ip: &str, wanted: impl Fn(&VirtualRouterStatus) -> bool) -> bool {
+        let mut routers = self.of(virtual_ip).peekable();
+        routers.peek().is_some() && routers.all(wanted)
+    }
+
     /// True if the `VirtualIP` has virtual routers here and all are in `state`.
     pub fn is_in_state(&self, virtual_ip: &str, state: &str) -> bool {
-        let mut routers = self.of(virtual_ip).peekable();
-        routers.peek().is_some() && routers.all(|router| router.state == state)
+        self.every(virtual_ip, |router| router.state == state)
     }
 
     /// The virtual router of a `VirtualIP` of one family.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::duo::Duo;
 use crate::support::manifest::{health_check, web};
-use crate::support::timing::{LONG, NOISE};
+use crate::support::timing::NOISE;
 
 /// A lone node with a check on a file; with a poll, an hour would pass until a change counts.
 struct Scene {
@@ -42,9 +42,7 @@ impl Scene {
     }
 
     fn expect_priority(&self, priority: u8) -> Result<()> {
-        let what = format!("priority {priority}");
-        self.duo.a.wait_until(&what, LONG, |status| status.of("web").all(|router| router.priority == priority))?;
-        Ok(())
+        self.duo.a.wait_for_priority(priority)
     }
 }
 

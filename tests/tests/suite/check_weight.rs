@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use holdfast_tests::lab::{AgentStatus, scratch};
+use holdfast_tests::lab::scratch;
 use tempfile::TempDir;
 
 use crate::support::duo::Duo;
@@ -93,7 +93,7 @@ fn a_weight_that_leaves_the_claim_moves_nothing() -> Result<()> {
     let scene = Scene::elected(", weight: -5", "")?;
     let before = scene.duo.a.router("web")?.transitions;
     scene.fail()?;
-    scene.duo.a.wait_until("priority 105", LONG, |status| status.of("web").all(|router| router.priority == 105))?;
+    scene.duo.a.wait_for_priority(105)?;
     std::thread::sleep(INTERVAL * 10);
     let router = scene.duo.a.router("web")?;
     assert_eq!((router.state.as_str(), router.transitions), ("MASTER", before));
@@ -105,7 +105,7 @@ fn the_last_node_keeps_the_address_however_low_its_priority() -> Result<()> {
     let mut scene = Scene::new(", weight: -253", "")?;
     scene.duo.a.start_as("MASTER")?;
     scene.fail()?;
-    scene.duo.a.wait_until("priority 1", LONG, |status| status.of("web").all(|router| router.priority == 1))?;
+    scene.duo.a.wait_for_priority(1)?;
     std::thread::sleep(INTERVAL * 10);
     assert_eq!(scene.duo.a.router("web")?.state, "MASTER");
     Ok(())
@@ -114,12 +114,11 @@ fn the_last_node_keeps_the_address_however_low_its_priority() -> Result<()> {
 #[test]
 fn a_positive_weight_is_added_while_the_check_passes() -> Result<()> {
     let scene = Scene::elected(", weight: 20", "")?;
-    let has = |priority| move |status: &AgentStatus| status.of("web").all(|router| router.priority == priority);
-    scene.duo.a.wait_until("priority 130", LONG, has(130))?;
-    scene.duo.b.wait_until("priority 120", LONG, has(120))?;
+    scene.duo.a.wait_for_priority(130)?;
+    scene.duo.b.wait_for_priority(120)?;
     scene.fail()?;
     scene.duo.b.wait_for("web", "MASTER")?;
-    scene.duo.a.wait_until("priority 110", LONG, has(110))?;
+    scene.duo.a.wait_for_priority(110)?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
-use holdfast_tests::lab::{Capture, Frame, Holders, Mac};
+use holdfast_tests::lab::{Capture, Frame, Holders, Mac, Prober};
 use nix::sys::signal::Signal;
 
 use crate::support::duo::{Duo, VIP};
@@ -53,7 +53,7 @@ fn a_killed_agent_that_is_started_again_does_not_disturb_its_successor() -> Resu
     let mut duo = Duo::elected(&[web("preemption: {mode: Never}\n")])?;
     let event = duo.a.kill()?;
     duo.b.wait_for("web", "MASTER")?;
-    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let prober = Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
     duo.a.start_as("BACKUP")?;
     std::thread::sleep(LEASE.saturating_sub(event.elapsed()));
     let report = prober.stop()?;

@@ -73,7 +73,7 @@ fn send_and_expect(duo: &Duo, wrong: &[Wrong]) -> Result<()> {
         let before = duo.a.counter(counter)?;
         socket.send(frame)?;
         duo.a.wait_until(&format!("{name} is counted as {counter}"), LONG, |status| {
-            status.of("web").all(|router| router.counters.get(*counter) == Some(&(before + 1)))
+            status.every("web", |router| router.counters.get(*counter) == Some(&(before + 1)))
         })?;
     }
     Ok(())

@@ -95,7 +95,7 @@ fn a_tracked_interface_with_a_weight_lowers_the_priority_only() -> Result<()> {
     duo.a.start_as("MASTER")?;
     assert_eq!(duo.a.router("web")?.priority, 200);
     second.cut_carrier(&duo.a.host)?;
-    duo.a.wait_until("priority 170", LONG, |status| status.of("web").all(|router| router.priority == 170))?;
+    duo.a.wait_for_priority(170)?;
     assert_eq!(duo.a.router("web")?.state, "MASTER");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use holdfast_tests::lab::fault::Traffic;
-use holdfast_tests::lab::{Capture, Frame, Holders, Partition};
+use holdfast_tests::lab::{Capture, Frame, Holders, Lan, Partition, Prober};
 
 use crate::support::duo::{Duo, VIP};
 use crate::support::manifest::web;
@@ -24,7 +24,7 @@ fn lose_link(fault: impl Fn(&Duo) -> Result<()>, repair: impl Fn(&Duo) -> Result
     let during = prober.stop()?;
     assert!(during.longest_gap() <= master_down(100) + NOISE, "{during}");
 
-    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let prober = Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
     let repaired = Instant::now();
     repair(&duo)?;
     prober.wait_for_answer_of(&duo.a.host, repaired, LONG)?;
@@ -66,10 +66,11 @@ fn a_master_that_nobody_hears_is_replaced_and_after_healing_there_is_one() -> Re
 
 #[test]
 fn clients_find_the_remaining_master_after_a_partition_of_adverts_has_healed() -> Result<()> {
-    let mut duo = Duo::elected(&[web("")])?;
+    // One announcement at the takeover and no schedule of repetitions that could mend by chance what was missed.
+    let mut duo = Duo::elected(&[web("announcements: {count: 1, delay: 0s}\n")])?;
     duo.lan.partition(Partition::mute(&duo.a.host, Traffic::Adverts))?;
     duo.b.wait_for("web", "MASTER")?;
-    let prober = holdfast_tests::lab::Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
+    let prober = Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
     let healed = Instant::now();
     duo.lan.heal()?;
     // Without a new announcement the client would go on asking b.
@@ -77,7 +78,8 @@ fn clients_find_the_remaining_master_after_a_partition_of_adverts_has_healed() -
     duo.b.wait_for("web", "BACKUP")?;
     let report = prober.stop()?;
     let switched = report.switched(healed, &duo.a.host).context("a never answered")?;
-    assert!(switched <= INTERVAL * 2 + NOISE, "{switched:?}");
+    // Announcements in answer to another master are at least a second apart; postponed, not forgotten.
+    assert!(switched <= Duration::from_secs(1) + INTERVAL + NOISE, "{switched:?}");
     Ok(())
 }
 
@@ -124,7 +126,7 @@ fn a_deaf_backup_takes_over_wrongly_and_the_master_asserts_itself() -> Result<()
 fn a_fault_tells_the_backup_at_once_where_it_still_can() -> Result<()> {
     // The address lives on eth0, and eth1 is tracked with weight 0: a lost eth1 leaves eth0 able to send priority 0.
     let mut duo = Duo::new(&[web("trackInterfaces: [{name: eth1}]\n")])?;
-    let uplink = holdfast_tests::lab::Lan::with_index(1)?;
+    let uplink = Lan::with_index(1)?;
     uplink.attach(&duo.a.host, "eth1")?;
     uplink.attach(&duo.b.host, "eth1")?;
     duo.a.start_as("MASTER")?;

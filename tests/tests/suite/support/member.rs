@@ -74,6 +74,12 @@ impl Member {
         self.agent()?.wait_until(&self.host, what, timeout, wanted)
     }
 
+    /// Waits until `web` has this effective priority.
+    pub(crate) fn wait_for_priority(&self, priority: u8) -> Result<()> {
+        let what = format!("priority {priority}");
+        self.wait_until(&what, LONG, |status| status.every("web", |router| router.priority == priority)).map(drop)
+    }
+
     /// The status now.
     pub(crate) fn status(&self) -> Result<AgentStatus> {
         self.agent()?.status(&self.host)
