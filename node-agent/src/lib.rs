@@ -5,6 +5,7 @@
 pub mod app;
 pub mod checks;
 pub mod cli;
+pub mod configurator;
 pub mod desired;
 pub mod election;
 pub mod http;

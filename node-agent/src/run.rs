@@ -1,8 +1,8 @@
 //! `holdfast-agent run`: puts the parts together, and takes them apart again.
 //!
 //! ```text
-//! manifests ─► Follower ─► translate ─► election thread ─► reports ─► Narrator ─► log
-//!                              └──────► health checks ─► results ─┘ (to the election thread)
+//! manifests ─► Follower ─► Configurator ─► election thread ─► reports ─► Narrator ─► log
+//!                                └───────► health checks ─► results ─┘ (to the election thread)
 //! ```
 
 use std::io;
@@ -22,13 +22,13 @@ use tracing::{error, info, warn};
 use crate::app::{App, Configuration, RunningParts};
 use crate::checks::{CheckOptions, Supervisor};
 use crate::cli::{HttpAddress, RunArgs};
+use crate::configurator::Configurator;
 use crate::election::{self, ElectionError, ElectionHandle, ElectionOptions, Report, Reports};
 use crate::http;
 use crate::logging::Narrator;
 use crate::passwords::Passwords;
-use crate::source::{Folder, Follower, Manifests, NodeIdentity, Update};
+use crate::source::{Folder, NodeIdentity};
 use crate::state_dir::{StateDir, StateDirError};
-use crate::translate::translate;
 
 /// After an abort, addresses go at once; the kernel needs no longer.
 const ABORT_LIMIT: Duration = Duration::from_secs(2);
@@ -138,7 +138,8 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
         publish: publish.clone(),
         passwords: Passwords::new(args.auth_dir.clone()),
     };
-    let following = tokio::spawn(configurator.follow(args));
+    let identity = NodeIdentity { name: args.node_name, labels: args.node_labels.into_iter().collect() };
+    let following = tokio::spawn(configurator.follow(Folder::new(args.manifests), identity));
     let ending = Life { signals, election, reports, narrator: Narrator::new(app), following, publish }.live().await;
     state.finish();
     ending
@@ -147,63 +148,6 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
 async fn listen(address: HttpAddress) -> Result<Option<TcpListener>, RunError> {
     let HttpAddress::At(address) = address else { return Ok(None) };
     TcpListener::bind(address).await.map(Some).map_err(|source| RunError::Listen { address, source })
-}
-
-/// Carries out every change of the configuration.
-struct Configurator {
-    election: ElectionHandle,
-    checks: Arc<Supervisor>,
-    state: Arc<StateDir>,
-    publish: watch::Sender<Configuration>,
-    passwords: Passwords,
-}
-
-impl Configurator {
-    async fn follow(mut self, args: RunArgs) {
-        let identity = NodeIdentity { name: args.node_name, labels: args.node_labels.into_iter().collect() };
-        let saved = Manifests::load(self.state.load_manifests());
-        let folder = Folder::new(args.manifests);
-        let mut follower = Follower::new(folder, self.passwords.clone(), identity, saved);
-        loop {
-            let update = follower.changed().await;
-            self.state.save_manifests(&follower.manifests().save());
-            self.carry_out(update);
-        }
-    }
-
-    fn carry_out(&mut self, update: Update) {
-        let translation = translate(&update.spec, &mut self.passwords);
-        let mut errors: Vec<String> = update.problems.iter().map(ToString::to_string).collect();
-        errors.extend(translation.refusals.iter().map(ToString::to_string));
-        errors.extend(translation.warnings);
-        info!(
-            event = "configuration",
-            groups = translation.desired.groups.len(),
-            health_checks = update.spec.health_checks.len(),
-            problems = errors.len(),
-            "the configuration has changed"
-        );
-        self.tell_news(&errors);
-        let desired = Arc::new(translation.desired.clone());
-        self.checks.apply(update.spec.health_checks);
-        self.election.apply(translation.desired);
-        self.publish.send_modify(|configuration| {
-            configuration.loaded = true;
-            configuration.desired = desired;
-            configuration.errors = errors;
-        });
-    }
-
-    /// What was wrong before need not be said again.
-    fn tell_news(&self, errors: &[String]) {
-        let before = &self.publish.borrow().errors;
-        for problem in errors.iter().filter(|problem| !before.contains(problem)) {
-            warn!(event = "configuration-problem", "{problem}");
-        }
-        for solved in before.iter().filter(|problem| !errors.contains(problem)) {
-            info!(event = "configuration-problem-solved", "solved: {solved}");
-        }
-    }
 }
 
 /// SIGTERM and SIGINT.

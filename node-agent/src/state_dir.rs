@@ -256,6 +256,7 @@ mod tests {
         fs::create_dir(folder.path().join(format!("{ADDRESSES}.new"))).expect("a folder");
         state.address_record().record(&[owned("192.0.2.1")]);
         state.finish();
-        assert_eq!(state.write_failures(), 1, "it was tried, and not again and again");
+        let attempts = state.write_failures();
+        assert!((1..=2).contains(&attempts), "it was tried, at most once more for the end, not {attempts} times");
     }
 }
