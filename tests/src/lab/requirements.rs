@@ -12,7 +12,6 @@ use super::{namespace, program};
 /// Programs by name, and the Debian package that holds each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
-    ("bridge", "iproute2"),
     ("nft", "nftables"),
     ("mount", "mount"),
     ("chrt", "util-linux"),

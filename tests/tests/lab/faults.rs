@@ -1,21 +1,21 @@
 //! Every fault does what its name says, and is undone.
 
 use std::net::Ipv4Addr;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 use holdfast_tests::lab::fault::Traffic;
 use holdfast_tests::lab::lan::Pair;
-use holdfast_tests::lab::{Capture, Frame, Host, Partition, craft, wait};
+use holdfast_tests::lab::{Capture, Frame, Host, Partition, Prober, craft, wait};
 
 const SHORT: Duration = Duration::from_secs(5);
 
-/// True if an echo request from `host` to `target` is answered.
+/// True if an echo request from `host` to `target` is answered within a moment.
 fn reaches(host: &Host, target: Ipv4Addr) -> Result<bool> {
-    let mut command = Command::new("ping");
-    command.args(["-c", "1", "-W", "0.2", &target.to_string()]);
-    Ok(host.namespace().output(command)?.status.success())
+    let prober = Prober::start(host, target.into())?;
+    std::thread::sleep(Duration::from_millis(200));
+    let report = prober.stop()?;
+    Ok(report.lost() < report.sent())
 }
 
 /// Waits until `host` reaches `target`: after a fault its neighbour table has to recover first.
