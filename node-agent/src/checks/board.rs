@@ -67,7 +67,8 @@ impl Board {
             posted.message = message;
             return;
         }
-        tracing::info!(check = name, from = ?posted.state, to = ?state, message, "health check changed");
+        // Not as a field `message`: a line of the log has only one.
+        tracing::info!(event = "health-check", check = name, from = ?posted.state, to = ?state, "{name}: {message}");
         *posted = Posted { ticket, state, message, since: Timestamp::now() };
         (self.on_change)(name, state);
     }

@@ -60,7 +60,12 @@ impl Narrator {
                 }
             }
             Report::Finished => info!(event = "finished", "all addresses are released"),
-            fault => self.tell_fault(fault),
+            fault => {
+                if fault::router(fault).is_some_and(|router| !self.known.contains_key(router)) {
+                    self.look_up().await;
+                }
+                self.tell_fault(fault);
+            }
         }
     }
 
@@ -297,6 +302,7 @@ mod tests {
         assert_eq!(lines.len(), 1, "{lines:#?}");
         assert_eq!(lines[0]["event"], "foreign-router");
         assert_eq!(lines[0]["sender"], "192.0.2.0");
+        assert_eq!(lines[0]["span"]["interface"], "eth0", "also if nothing was told of the router before");
     }
 
     #[tokio::test]
