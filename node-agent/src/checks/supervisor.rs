@@ -135,7 +135,7 @@ impl Supervisor {
         };
         let task = tokio::spawn(async move {
             if let Some(mut earlier) = earlier {
-                // Its command is gone before ours starts.
+                // Its command is killed before ours starts.
                 earlier.0.abort();
                 drop((&mut earlier.0).await);
             }

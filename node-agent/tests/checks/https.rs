@@ -250,7 +250,7 @@ async fn a_server_without_tls_fails_in_the_handshake() {
         std::future::pending::<()>().await;
     })
     .await;
-    let mut checks = Checks::of(&format!("{{fall: 1, http: {{scheme: HTTPS, port: {}}}}}", server.port));
+    let mut checks = Checks::of(&format!("{{fall: 1, timeout: 10s, http: {{scheme: HTTPS, port: {}}}}}", server.port));
     checks.settles(Down).await;
     assert!(checks.message().starts_with("TLS handshake failed: "), "{}", checks.message());
 }

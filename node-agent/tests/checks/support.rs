@@ -1,7 +1,8 @@
 //! What the tests share: a supervisor whose calls can be awaited, commands, and processes with names of their own.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -143,11 +144,20 @@ impl Commands {
     }
 
     /// Writes a shell script. `TRACES` in it stands for the folder for traces.
+    ///
+    /// Another process writes it: a file cannot be executed while it is open for writing, and whatever this process
+    /// forks at that moment, for another test, would hold it open for a while.
     pub(crate) fn script(&self, name: &str, lines: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         let lines = lines.replace("TRACES", &self.traces.path().display().to_string());
-        fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        let mut writer = Command::new("/bin/sh")
+            .args(["-c", r#"cat > "$0" && chmod 755 "$0""#])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writer.stdin.take().unwrap().write_all(format!("#!/bin/sh\n{lines}\n").as_bytes()).unwrap();
+        assert!(writer.wait().unwrap().success());
         path
     }
 
@@ -201,7 +211,8 @@ impl Sleeper {
         let name = format!("hf{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         assert!(name.len() <= 15, "the kernel would cut {name}");
         let path = folder.path().join(&name);
-        fs::copy("/bin/sleep", &path).unwrap();
+        // A process is named after the link through which its program was started.
+        symlink("/bin/sleep", &path).unwrap();
         Self { _folder: folder, name, path }
     }
 
@@ -216,6 +227,13 @@ impl Sleeper {
             std::thread::yield_now();
         }
         Asleep(child)
+    }
+
+    /// Starts as many as that. The first has the lowest number, wherever the kernel counts at the moment.
+    pub(crate) fn start_several<const COUNT: usize>(&self) -> [Asleep; COUNT] {
+        let mut several = std::array::from_fn(|_| self.start());
+        several.sort_by_key(|asleep| asleep.0.id());
+        several
     }
 }
 

@@ -128,9 +128,11 @@ impl Child {
     }
 
     /// Takes what the dead wrote last. A process that left the group may still write: nobody waits for it.
+    ///
+    /// The descriptor is asked itself, as the runtime may not have heard yet that there is something to read.
     fn read_rest(&mut self, buffer: &mut [u8]) {
         let mut rest = PIPE_CAPACITY;
-        while let Ok(length @ 1..) = self.pipe.try_read(buffer) {
+        while let Ok(length @ 1..) = nix::unistd::read(&self.pipe, buffer) {
             self.output.push(buffer.get(..length).unwrap_or_default());
             rest = rest.saturating_sub(length);
             if rest == 0 {
