@@ -1,6 +1,7 @@
 //! Telling neighbours where the addresses are: gratuitous ARP and unsolicited neighbour advertisements.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::Group;
 use crate::action::{Action, Notice, State};
@@ -8,18 +9,38 @@ use crate::event::MemberIndex;
 use crate::time::Instant;
 use crate::timers::MemberTimer;
 
+/// Between two announcements of the schedule there is at least this much: those that a late wake-up missed, and those
+/// that are configured to come at once, do not all come in the same moment.
+const LEAST_DISTANCE: Duration = Duration::from_millis(1);
+
 impl Group {
     /// The first announcement of a takeover, and the schedule of the others.
     pub(super) fn begin_announcements(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         self.announce_all(index, actions);
         let Some((config, member)) = self.part(index) else { return };
-        member.last_takeover = now;
-        member.announced = 1;
-        if let Some(due) = config.announcements.due(1) {
-            member.timers.set(MemberTimer::Announce, now.saturating_add(due));
-        }
         if let Some(refresh) = config.announcements.refresh {
             member.timers.set(MemberTimer::Refresh, now.saturating_add(refresh));
+        }
+        self.restart_announcements(now, index);
+    }
+
+    /// The schedule begins with an announcement that is made now.
+    pub(super) fn restart_announcements(&mut self, now: Instant, index: MemberIndex) {
+        let Some((_, member)) = self.part(index) else { return };
+        member.last_takeover = now;
+        member.announced = 1;
+        self.schedule_announcement(now, index);
+    }
+
+    /// Sets the timer for the next announcement of the schedule.
+    fn schedule_announcement(&mut self, now: Instant, index: MemberIndex) {
+        let Some((config, member)) = self.part(index) else { return };
+        match config.announcements.due(member.announced) {
+            Some(due) => {
+                let scheduled = member.last_takeover.saturating_add(due);
+                member.timers.set(MemberTimer::Announce, scheduled.max(now.saturating_add(LEAST_DISTANCE)));
+            }
+            None => member.timers.cancel(MemberTimer::Announce),
         }
     }
 
@@ -28,12 +49,9 @@ impl Group {
     pub(super) fn continue_announcements(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         self.announce_all(index, actions);
         self.probe_all(index, actions);
-        let Some((config, member)) = self.part(index) else { return };
+        let Some((_, member)) = self.part(index) else { return };
         member.announced = member.announced.saturating_add(1);
-        if let Some(due) = config.announcements.due(member.announced) {
-            let scheduled = member.last_takeover.saturating_add(due);
-            member.timers.set(MemberTimer::Announce, scheduled.max(now));
-        }
+        self.schedule_announcement(now, index);
     }
 
     pub(super) fn refresh_announcements(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {

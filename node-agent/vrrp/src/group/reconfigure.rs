@@ -65,18 +65,8 @@ impl Group {
         member.installed = installed;
         if master {
             add_missing(config, member, index, epoch, actions);
+            // New addresses deserve the whole schedule; the old ones do not mind.
             self.restart_announcements(now, index);
-        }
-    }
-
-    /// New addresses deserve the whole schedule of announcements; the old ones do not mind.
-    fn restart_announcements(&mut self, now: Instant, index: MemberIndex) {
-        let Some((config, member)) = self.part(index) else { return };
-        member.last_takeover = now;
-        member.announced = 1;
-        match config.announcements.due(1) {
-            Some(due) => member.timers.set(MemberTimer::Announce, now.saturating_add(due)),
-            None => member.timers.cancel(MemberTimer::Announce),
         }
     }
 

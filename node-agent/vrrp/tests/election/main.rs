@@ -1,0 +1,6 @@
+//! The election, rule by rule: written from RFC 9568, RFC 3768 and keepalived's behaviour, one file a subject.
+
+#[cfg(test)]
+mod announcements;
+#[cfg(test)]
+mod support;
