@@ -36,11 +36,20 @@ impl Group {
             member.counters.transport_mismatches += 1;
             return;
         }
-        if !is_from_a_peer(config, member, index, datagram.source, actions) {
-            return;
+        match sender_of(config, member, datagram.source) {
+            Sender::Peer => member.counters.adverts_received += 1,
+            Sender::Ourselves => {
+                member.counters.own_adverts += 1;
+                return;
+            }
+            Sender::Stranger => {
+                self.hear_stranger(index, datagram.source, actions);
+                return;
+            }
         }
-        note_differences(config, member, index, &advert, actions);
-        member.counters.adverts_received += 1;
+        if self.lifecycle == Lifecycle::Running {
+            self.note_differences(index, &advert, actions);
+        }
         match advert.claim() {
             Claim::Release => self.hear_zero(now, index, datagram.source, actions),
             Claim::Master(priority) => {
@@ -48,6 +57,42 @@ impl Group {
                 self.hear_claim(now, index, sender, advert.interval(), actions);
             }
         }
+    }
+
+    /// A router that has no say is told of once, unless we have stopped listening for good.
+    fn hear_stranger(&mut self, index: MemberIndex, source: IpAddr, actions: &mut Vec<Action>) {
+        let running = self.lifecycle == Lifecycle::Running;
+        let Some((_, member)) = self.part(index) else { return };
+        member.counters.foreign_adverts += 1;
+        if running && member.foreign != Some(source) {
+            member.foreign = Some(source);
+            actions.push(Action::Notify(Notice::ForeignRouter { member: index }));
+        }
+    }
+
+    /// Counts what is odd but no reason to drop the advert.
+    fn note_differences(&mut self, index: MemberIndex, advert: &Advert<'_>, actions: &mut Vec<Action>) {
+        let Some((config, member)) = self.part(index) else { return };
+        if advert.checksum_form() == Some(Ipv4Checksum::MessageOnly) {
+            member.counters.message_only_checksums += 1;
+        }
+        if config.family == Family::Ipv6 && !advert.first_address_is_link_local() {
+            member.counters.first_address_not_link_local += 1;
+        }
+        if advert.claim() == Claim::Release {
+            return;
+        }
+        if advert.interval() != config.interval.get() {
+            member.counters.interval_differs += 1;
+        }
+        let differs = !same_addresses(config, advert);
+        if differs {
+            member.counters.address_list_differs += 1;
+            if !member.list_differs {
+                actions.push(Action::Notify(Notice::AddressListDiffers { member: index }));
+            }
+        }
+        member.list_differs = differs;
     }
 
     fn hear_zero(&mut self, now: Instant, index: MemberIndex, sender: IpAddr, actions: &mut Vec<Action>) {
@@ -110,57 +155,23 @@ fn receive_policy(config: &MemberConfig) -> ReceivePolicy {
     }
 }
 
-/// Sorts out our own adverts that came back, and those of routers that have no say.
-fn is_from_a_peer(
-    config: &MemberConfig,
-    member: &mut Member,
-    index: MemberIndex,
-    source: IpAddr,
-    actions: &mut Vec<Action>,
-) -> bool {
-    if member.source() == Some(source) {
-        member.counters.own_adverts += 1;
-        return false;
-    }
-    if config.obeys(source) {
-        return true;
-    }
-    member.counters.foreign_adverts += 1;
-    if member.foreign != Some(source) {
-        member.foreign = Some(source);
-        actions.push(Action::Notify(Notice::ForeignRouter { member: index }));
-    }
-    false
+/// Who sent an advert.
+enum Sender {
+    Peer,
+    /// Our own advert came back: a loop, or a duplicate address.
+    Ourselves,
+    /// A router that has no say.
+    Stranger,
 }
 
-/// Counts what is odd but no reason to drop the advert.
-fn note_differences(
-    config: &MemberConfig,
-    member: &mut Member,
-    index: MemberIndex,
-    advert: &Advert<'_>,
-    actions: &mut Vec<Action>,
-) {
-    if advert.checksum_form() == Some(Ipv4Checksum::MessageOnly) {
-        member.counters.message_only_checksums += 1;
+fn sender_of(config: &MemberConfig, member: &Member, source: IpAddr) -> Sender {
+    if member.source() == Some(source) {
+        Sender::Ourselves
+    } else if config.obeys(source) {
+        Sender::Peer
+    } else {
+        Sender::Stranger
     }
-    if config.family == Family::Ipv6 && !advert.first_address_is_link_local() {
-        member.counters.first_address_not_link_local += 1;
-    }
-    if advert.claim() == Claim::Release {
-        return;
-    }
-    if advert.interval() != config.interval.get() {
-        member.counters.interval_differs += 1;
-    }
-    let differs = !same_addresses(config, advert);
-    if differs {
-        member.counters.address_list_differs += 1;
-        if !member.list_differs {
-            actions.push(Action::Notify(Notice::AddressListDiffers { member: index }));
-        }
-    }
-    member.list_differs = differs;
 }
 
 /// Compares the lists as sets: the order is the sender's choice.

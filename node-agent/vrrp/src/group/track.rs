@@ -1,6 +1,6 @@
 //! Priorities: what trackers make of them, and what their change does.
 
-use super::Group;
+use super::{Group, Lifecycle};
 use crate::action::{Action, Notice, State};
 use crate::config::GroupConfig;
 use crate::event::MemberIndex;
@@ -60,7 +60,7 @@ impl Group {
                 self.shift_master_down(index, before, after);
             }
         }
-        if !changed {
+        if !changed || self.lifecycle != Lifecycle::Running {
             return;
         }
         actions.push(Action::Notify(Notice::PriorityChanged));

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod announcements;
 #[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
 mod support;
