@@ -23,7 +23,7 @@ impl Group {
             self.preemption = PreemptionHold::Idle;
             self.timers.cancel(GroupTimer::PreemptDelay);
         }
-        if worse && self.may_preempt() {
+        if worse && self.may_preempt(own) {
             if let Some((_, member)) = self.part(index) {
                 member.succession = Succession::Preemption;
                 member.followed = Some(master);
@@ -71,10 +71,11 @@ impl Group {
         }
     }
 
-    fn may_preempt(&self) -> bool {
+    /// An owner of the addresses always preempts, whatever is configured (RFC 9568 section 6.1, `Preempt_Mode`).
+    fn may_preempt(&self, own: Priority) -> bool {
         let held_down = self.timers.get(GroupTimer::HoldDown).is_some();
         let wanted = matches!(self.config.preemption, Preemption::Preempt { .. });
-        wanted && !held_down && self.preemption == PreemptionHold::Elapsed
+        !held_down && (own.is_owner() || wanted && self.preemption == PreemptionHold::Elapsed)
     }
 
     /// The master leaves: every member waits only its skew, since a group leaves as a whole even where a dead link

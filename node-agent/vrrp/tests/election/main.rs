@@ -5,4 +5,6 @@ mod announcements;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod preemption;
+#[cfg(test)]
 mod support;
