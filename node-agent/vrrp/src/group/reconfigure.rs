@@ -36,11 +36,12 @@ impl Group {
         self.epoch = Epoch(self.epoch.0.wrapping_add(1));
         for (index, old) in self.indices().zip(old.members()) {
             self.exchange_addresses(now, index, old, actions);
-            self.exchange_interval(now, index, old);
+            self.exchange_schedule(now, index, old);
         }
         let before = |_: &Self, index: MemberIndex| before.get(usize::from(index.0)).copied().flatten();
         self.priorities_changed(now, before, actions);
         self.settle(now, actions);
+        self.advertise_new_intervals(now, &old, actions);
     }
 
     /// Releases addresses that are no longer ours; a master adds and announces the new ones.
@@ -70,21 +71,28 @@ impl Group {
         }
     }
 
-    fn exchange_interval(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig) {
+    fn exchange_schedule(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig) {
         let state = self.state;
         let Some((config, member)) = self.part(index) else { return };
-        if config.interval != old.interval {
-            if state == State::Master {
-                member.timers.set_earlier(MemberTimer::Advert, now.saturating_add(config.interval.get()));
-            }
-            if member.master_interval == old.interval.get() {
-                member.master_interval = config.interval.get();
-            }
+        if config.interval != old.interval && member.master_interval == old.interval.get() {
+            member.master_interval = config.interval.get();
         }
         if state == State::Master && config.announcements.refresh != old.announcements.refresh {
             match config.announcements.refresh {
                 Some(refresh) => member.timers.set(MemberTimer::Refresh, now.saturating_add(refresh)),
                 None => member.timers.cancel(MemberTimer::Refresh),
+            }
+        }
+    }
+
+    /// Peers wait for the interval that they heard last, so a master tells them a new one at once. From this advert on
+    /// it also measures its own stalls with the new interval.
+    fn advertise_new_intervals(&mut self, now: Instant, old: &GroupConfig, actions: &mut Vec<Action>) {
+        for (index, old) in self.indices().zip(old.members()) {
+            let (master, Some((config, member))) = (self.state == State::Master, self.part(index)) else { continue };
+            let told = member.timers.get(MemberTimer::Advert) == Some(now.saturating_add(config.interval.get()));
+            if master && config.interval != old.interval && !told {
+                self.advertise(now, index, actions);
             }
         }
     }

@@ -7,4 +7,6 @@ mod lifecycle;
 #[cfg(test)]
 mod preemption;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod support;
