@@ -33,7 +33,6 @@ impl Group {
         let before: Vec<Option<Priority>> = self.indices().map(|index| self.priority(index)).collect();
         let old = std::mem::replace(&mut self.config, config.clone());
         self.tracked = super::track::states_for(config, trackers);
-        self.epoch = Epoch(self.epoch.0.wrapping_add(1));
         for (index, old) in self.indices().zip(old.members()) {
             self.exchange_addresses(now, index, old, actions);
             self.exchange_schedule(now, index, old);

@@ -46,3 +46,14 @@ fn a_new_interval_is_told_once_also_when_the_priority_changes_with_it() {
 
     assert_eq!(deeds(&actions), [advert(120)]);
 }
+
+#[test]
+fn a_refusal_by_the_kernel_counts_although_the_configuration_has_changed_since() {
+    let mut router = Router::master(single(member()));
+    let epoch = router.group.epoch();
+    router.reconfigure(&single(with_priority(120)));
+
+    router.refuse_address(VIP, epoch);
+
+    assert_eq!((router.state(), router.reason()), (State::Fault, Reason::AddressFailed), "not a black hole");
+}
