@@ -1,13 +1,13 @@
 //! A new configuration while running: only what differs is touched, and no transition is made for it.
 
-use super::Group;
+use super::{Group, PreemptionHold};
 use crate::action::{Action, State};
 use crate::address_set::AddressSet;
 use crate::config::{GroupConfig, MemberConfig};
 use crate::event::{Epoch, MemberIndex};
 use crate::member::Member;
 use crate::time::Instant;
-use crate::timers::MemberTimer;
+use crate::timers::{GroupTimer, MemberTimer};
 use crate::tracking::TrackState;
 use crate::types::Priority;
 
@@ -33,6 +33,10 @@ impl Group {
         let before: Vec<Option<Priority>> = self.indices().map(|index| self.priority(index)).collect();
         let old = std::mem::replace(&mut self.config, config.clone());
         self.tracked = super::track::states_for(config, trackers);
+        if old.preemption != config.preemption {
+            self.preemption = PreemptionHold::Idle;
+            self.timers.cancel(GroupTimer::PreemptDelay);
+        }
         for (index, old) in self.indices().zip(old.members()) {
             self.exchange_addresses(now, index, old, actions);
             self.exchange_schedule(now, index, old);

@@ -57,3 +57,18 @@ fn a_refusal_by_the_kernel_counts_although_the_configuration_has_changed_since()
 
     assert_eq!((router.state(), router.reason()), (State::Fault, Reason::AddressFailed), "not a black hole");
 }
+
+#[test]
+fn a_new_preemption_delay_is_served_from_its_beginning() {
+    let mut router = Router::started(preempting(member(), PREEMPT));
+    router.hear(BELOW, 50);
+
+    let delay = ms(10_000);
+    router.reconfigure(&preempting(member(), Preemption::Preempt { delay }));
+    for _ in 0..9 {
+        router.hear(BELOW, 50);
+        router.pass(ms(1_000));
+    }
+
+    assert_eq!(router.state(), State::Backup);
+}
