@@ -43,6 +43,9 @@ pub(crate) struct Member {
     pub(crate) timers: Timers<5>,
     /// The addresses on the interface: all while master, those not yet released afterwards.
     pub(crate) installed: AddressSet,
+    /// Those that were asked for again although they were believed to be there: they may be, even if one of the
+    /// requests was refused.
+    pub(crate) asked_again: AddressSet,
     /// How many announcements of the current takeover are done.
     pub(crate) announced: u8,
     pub(crate) last_takeover: Instant,
@@ -91,6 +94,7 @@ impl Member {
             succession: Succession::default(),
             timers: Timers::default(),
             installed: AddressSet::default(),
+            asked_again: AddressSet::default(),
             announced: 0,
             last_takeover: Instant::ZERO,
             last_advert: Instant::ZERO,

@@ -107,6 +107,7 @@ impl Group {
             return;
         }
         if master {
+            member.asked_again.insert(place);
             member.counters.addresses_restored += 1;
             member.counters.announcements_sent += 1;
             actions.push(Action::AddAddress { member: index, address, epoch });

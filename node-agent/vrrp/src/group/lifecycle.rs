@@ -66,7 +66,9 @@ impl Group {
             return;
         }
         let Some(place) = config.addresses.iter().position(|own| *own == address) else { return };
-        member.installed.remove(place);
+        if !member.asked_again.contains(place) {
+            member.installed.remove(place);
+        }
         member.counters.address_failures += 1;
         self.fail_in_kernel(now, Reason::AddressFailed, actions);
     }

@@ -67,6 +67,7 @@ impl Group {
             }
         }
         member.installed = installed;
+        member.asked_again = AddressSet::default();
         if master {
             add_missing(config, member, index, epoch, actions);
             // New addresses deserve the whole schedule; the old ones do not mind.

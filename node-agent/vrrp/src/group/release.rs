@@ -10,14 +10,15 @@ use crate::timers::MemberTimer;
 use crate::timing;
 
 impl Group {
-    /// Asks for the addresses that are not on the interface yet.
+    /// Asks for every address, also for those that are still held for a successor: whether an earlier request has
+    /// succeeded may not be known yet, and a report about it would be out of date.
     pub(super) fn install_all(&mut self, index: MemberIndex, actions: &mut Vec<Action>) {
         let epoch = self.epoch;
         let Some((config, member)) = self.part(index) else { return };
+        member.asked_again = member.installed;
         for (place, address) in config.addresses.iter().enumerate() {
-            if member.installed.insert(place) {
-                actions.push(Action::AddAddress { member: index, address: *address, epoch });
-            }
+            member.installed.insert(place);
+            actions.push(Action::AddAddress { member: index, address: *address, epoch });
         }
     }
 
