@@ -51,6 +51,8 @@ pub(crate) struct Member {
     pub(crate) last_takeover: Instant,
     pub(crate) last_advert: Instant,
     pub(crate) last_reannouncement: Option<Instant>,
+    /// When a master of equal priority was last heard that has the lower address; since this takeover.
+    pub(crate) won_tie: Option<Instant>,
     pub(crate) failed_sends: FailedSends,
     pub(crate) foreign: Option<IpAddr>,
     pub(crate) list_differs: bool,
@@ -99,6 +101,7 @@ impl Member {
             last_takeover: Instant::ZERO,
             last_advert: Instant::ZERO,
             last_reannouncement: None,
+            won_tie: None,
             failed_sends: FailedSends::default(),
             foreign: None,
             list_differs: false,

@@ -41,6 +41,7 @@ impl Group {
             self.begin_announcements(now, index, actions);
             if let Some((_, member)) = self.part(index) {
                 member.followed = None;
+                member.won_tie = None;
                 member.succession = Succession::Silence;
                 member.timers.cancel(MemberTimer::MasterDown);
                 member.timers.cancel(MemberTimer::Release);

@@ -9,6 +9,7 @@ use crate::config::{MemberConfig, Transport};
 use crate::event::MemberIndex;
 use crate::member::{Followed, Member};
 use crate::time::Instant;
+use crate::timing;
 use crate::types::{Claim, Family, Ipv4Checksum};
 use crate::wire::{Advert, Datagram, ReceivePolicy};
 
@@ -115,9 +116,9 @@ impl Group {
         actions: &mut Vec<Action>,
     ) {
         match self.state {
-            State::Master => match self.better(index, sender) {
+            State::Master => match self.better(now, index, sender) {
                 Some(reason) => self.yield_to(now, index, sender, interval, reason, actions),
-                None => self.hear_lower_master(now, index, actions),
+                None => self.hear_lower_master(now, index, sender, actions),
             },
             State::Backup => {
                 self.successor_heard(now, index);
@@ -128,19 +129,35 @@ impl Group {
     }
 
     /// Why the sender should be master rather than we (RFC 9568 section 6.4.3); `None` if it should not.
-    fn better(&self, index: MemberIndex, sender: Followed) -> Option<Reason> {
+    fn better(&self, now: Instant, index: MemberIndex, sender: Followed) -> Option<Reason> {
         let own = self.priority(index)?;
         let address = self.members.get(usize::from(index.0)).and_then(Member::source)?;
         if sender.priority > own {
-            Some(Reason::HigherPriority)
-        } else {
-            (sender.priority == own && sender.address > address).then_some(Reason::HigherAddress)
+            return Some(Reason::HigherPriority);
         }
+        let loses_tie = sender.priority == own && sender.address > address;
+        (loses_tie && !self.has_won_tie_before(now, index)).then_some(Reason::HigherAddress)
     }
 
-    fn hear_lower_master(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
+    /// Whether an earlier member has won a tie within the time that a master may be silent: then the group has.
+    ///
+    /// Two nodes need not have the same order by IPv4 and by IPv6 address. If each member counted for itself, both
+    /// groups would lose a tie, yield, and take over again together, for ever.
+    fn has_won_tie_before(&self, now: Instant, index: MemberIndex) -> bool {
+        let mut earlier = self.config.members().iter().zip(&self.members).take(usize::from(index.0));
+        earlier.any(|(config, member)| {
+            let silence = timing::earliest_takeover(config.interval.get());
+            member.won_tie.is_some_and(|won| now.saturating_since(won) < silence)
+        })
+    }
+
+    fn hear_lower_master(&mut self, now: Instant, index: MemberIndex, sender: Followed, actions: &mut Vec<Action>) {
+        let tie = self.priority(index) == Some(sender.priority);
         if let Some((_, member)) = self.part(index) {
             member.counters.lower_adverts += 1;
+            if tie && member.source() > Some(sender.address) {
+                member.won_tie = Some(now);
+            }
         }
         if self.assert_mastership(now, index, actions) {
             actions.push(Action::Notify(Notice::LowerMasterHeard { member: index }));

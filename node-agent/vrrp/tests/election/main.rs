@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod announcements;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod lifecycle;
