@@ -71,6 +71,8 @@ fn the_address_of_the_node_survives_the_vip_in_its_subnet() -> Result<()> {
 fn leftovers_of_a_killed_agent_are_removed_at_the_next_start() -> Result<()> {
     let mut duo = Duo::new(&[web("")])?;
     duo.a.start_as("MASTER")?;
+    // What it owns is written down beside the election, a moment after the takeover.
+    wait::until("the address is written down", LONG, || Ok(is_written_down(&duo, "10.77.0.100")))?;
     duo.a.kill()?;
     assert!(duo.a.holds(VIP)?, "its lease still runs");
     let other = virtual_ip("other", "addresses: [10.77.0.101]\nadvertisementInterval: 100ms\n");
@@ -80,6 +82,27 @@ fn leftovers_of_a_killed_agent_are_removed_at_the_next_start() -> Result<()> {
     let gone = addresses.wait_for(VIP, Change::Removed, start, LONG)?;
     assert!(gone.at - start < Duration::from_secs(1), "by the agent, not by its lease: {:?}", gone.at - start);
     duo.a.wait_for("other", "MASTER")?;
+    Ok(())
+}
+
+fn is_written_down(duo: &Duo, address: &str) -> bool {
+    let record = std::fs::read_to_string(duo.a.home.state().join("addresses.json"));
+    record.is_ok_and(|record| record.contains(address))
+}
+
+#[test]
+fn an_agent_killed_in_its_takeover_and_started_again_holds_the_address_for_good() -> Result<()> {
+    let mut duo = Duo::new(&[web("")])?;
+    let addresses = AddressWatch::start(&duo.a.host)?;
+    let start = duo.a.start()?;
+    // Too early for anything to have been written down.
+    addresses.wait_for(VIP, Change::Set, start, LONG)?;
+    duo.a.kill()?;
+    duo.a.start_as("MASTER")?;
+    std::thread::sleep(LEASE);
+    let router = duo.a.router("web")?;
+    assert_eq!((router.state.as_str(), router.held.as_slice()), ("MASTER", [VIP].as_slice()));
+    assert!(duo.a.holds(VIP)?);
     Ok(())
 }
 
