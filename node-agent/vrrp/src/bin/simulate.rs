@@ -20,9 +20,10 @@ fn main() {
     let mut fails = std::collections::BTreeMap::new();
     let mut happ = 0;
     for seed in 0..n {
-        let out = Script::of_seed(seed).play();
+        let out = Script::of_seed(seed).play_with(get("--mutant").and_then(|m| Mutant::named(&m)), Log::default());
         probes.add(&out.probes);
         happ += out.happenings;
+        if get("--mutant").is_some() && out.failure.is_some() { println!("caught by seed {seed}: {:?}", out.failure.map(|f| f.broken.to_string().chars().take(150).collect::<String>())); return; }
         if let Some(f) = out.failure {
             let e = fails.entry(format!("{:?}", f.broken.rule)).or_insert((0, seed, f.broken.how.clone()));
             e.0 += 1;
@@ -32,6 +33,7 @@ fn main() {
     for (k, v) in fails {
         println!("{k}: {} first seed {}: {}", v.0, v.1, v.2);
     }
+    let mut all: Vec<_> = Probe::required().map(|p| (probes.count(p), p.to_string())).collect(); all.sort(); for (c, p) in all.iter().take(60) { println!("COUNT {c} {p}"); }
     for m in probes.missing() {
         println!("missing {m}");
     }

@@ -19,6 +19,9 @@ use crate::config::Preemption;
 /// The longest wait after the kernel refused something.
 const LONGEST_RETRY: Duration = Duration::from_secs(32);
 
+/// A socket that has room for everything that arrives while its agent sleeps.
+const ROOMY: usize = 1_024;
+
 impl World {
     /// Heals the core, and demands that it agrees in time and stays so.
     pub(super) fn converge(&mut self) {
@@ -64,6 +67,7 @@ impl World {
     fn heal_node(&mut self, index: NodeIndex) {
         let (now, lateness) = (self.now, self.driver.setup.lateness);
         let Some(node) = self.nodes.get_mut(index) else { return };
+        node.kernel.enlarge_socket(ROOMY);
         let was_up = std::mem::replace(&mut node.kernel.up, true);
         for what in [Refusal::Send, Refusal::Add, Refusal::Remove] {
             node.kernel.refuse(now, what, false);

@@ -9,7 +9,9 @@ use super::chooser::{Chooser, one_of};
 use super::clock::{Clock, Time};
 use super::link::Quality;
 use super::script::{End, Script};
-use super::setup::{DriverSetup, ElectionSetup, InstanceSetup, MAXIMUM_ADDRESSES, NodeSetup, Setup, tracker};
+use super::setup::{
+    DriverSetup, ElectionSetup, InstanceSetup, MAXIMUM_ADDRESSES, NodeIndex, NodeSetup, Setup, tracker,
+};
 use super::step::{AddressPlace, Change, Junk, NodeSet, Refusal, RouterPlace, Step};
 use crate::config::{Announcements, Preemption};
 use crate::tracking::TrackState;
@@ -19,14 +21,14 @@ use crate::types::{Family, Protocol};
 const CHAOS_INTERVALS: u32 = 40;
 
 /// Weights beyond any that a priority can bear, and those between.
-const WEIGHTS: [i32; 8] = [-15, 0, 10, -100, 253, -253, 1, -1];
+const WEIGHTS: [i32; 8] = [-15, 0, 10, -100, 0, 253, -253, -1];
 
 impl Script {
     /// A scenario, made up by a chooser.
     pub fn generate(chooser: &mut dyn Chooser) -> Self {
-        let mut setup = setup(chooser);
+        let setup = setup(chooser);
         let base = setup.longest_interval();
-        let steps = steps(chooser, &mut setup, base);
+        let steps = steps(chooser, &setup, base);
         let end = end(chooser, &setup, Time::after(base * CHAOS_INTERVALS));
         Self { setup, steps, end }
     }
@@ -106,7 +108,7 @@ fn instance(
     let v2 = matches!(election.protocol, Protocol::V2 { .. });
     let slower = if !v2 && chooser.chance(1, 8) { one_of(chooser, &[2, 3, 4]) } else { 1 };
     let slowest = Duration::from_millis(40_950);
-    let count = one_of(chooser, &[0, 1, 2]);
+    let count = one_of(chooser, &[0, 1, 1, 2]);
     let trackers = (0..count).map(|_| tracker(one_of(chooser, &WEIGHTS), chooser.chance(1, 4))).collect();
     InstanceSetup {
         priority: priority(chooser, node, style),
@@ -152,7 +154,7 @@ fn driver(chooser: &mut dyn Chooser, base: Duration) -> DriverSetup {
         queue: one_of(chooser, &[256, 4]),
         lease: one_of(chooser, &[base * 50, base * 10, base * 4]),
         batch: chooser.chance(1, 2),
-        report_delay: one_of(chooser, &[Duration::ZERO, Duration::ZERO, base / 10, base * 2]),
+        report_delay: one_of(chooser, &[Duration::ZERO, Duration::ZERO, base / 10, base * 20]),
     }
 }
 
@@ -205,31 +207,53 @@ const KINDS: [Kind; 16] = [
     Kind::Echo,
 ];
 
-fn steps(chooser: &mut dyn Chooser, setup: &mut Setup, base: Duration) -> Vec<(Time, Step)> {
+fn steps(chooser: &mut dyn Chooser, setup: &Setup, base: Duration) -> Vec<(Time, Step)> {
     let weights: Vec<(u64, Kind)> =
         KINDS.into_iter().map(|kind| (if chooser.chance(1, 2) { chooser.between(1, 100) } else { 0 }, kind)).collect();
-    let count = chooser.pick(40);
-    let unit = base.as_nanos() * u128::from(CHAOS_INTERVALS) / 1_000;
-    let times = (0..count).map(|_| chooser.pick(1_000));
-    let mut times: Vec<u64> = times.collect();
-    times.sort_unstable();
     let total: u64 = weights.iter().map(|(weight, _)| weight).sum();
-    let steps = times.into_iter().filter(|_| total > 0).filter_map(|time| {
-        let at = Duration::from_nanos(u64::try_from(unit).unwrap_or_default().saturating_mul(time));
-        let mut chosen = chooser.pick(total);
-        let (_, kind) = weights.iter().find(|(weight, _)| {
-            let hit = chosen < *weight;
-            chosen = chosen.saturating_sub(*weight);
-            hit
-        })?;
-        Some((Time::after(at), step(chooser, *kind, setup, base)))
-    });
-    steps.collect()
+    let mut steps = Vec::new();
+    for _ in 0..chooser.pick(if total > 0 { 32 } else { 1 }) {
+        let mut at = base * CHAOS_INTERVALS * small(chooser.pick(1_000)) / 1_000;
+        let target = (node(chooser, setup), router(chooser, setup));
+        let kind = kind_of(chooser, &weights, total);
+        steps.push((Time::after(at), step(chooser, kind, target, setup, base)));
+        // Troubles come in company: what happens soon afterwards to the same node shows how they get on.
+        while chooser.chance(1, 3) {
+            at += base * 3 * small(chooser.pick(100)) / 100;
+            let kind = kind_of(chooser, &weights, total);
+            steps.push((Time::after(at), step(chooser, kind, target, setup, base)));
+        }
+    }
+    steps.retain(|(at, _)| *at < Time::after(base * CHAOS_INTERVALS));
+    steps.sort_by_key(|(at, _)| *at);
+    steps
 }
 
-fn step(chooser: &mut dyn Chooser, kind: Kind, setup: &Setup, base: Duration) -> Step {
-    let node = usize::try_from(chooser.pick(setup.nodes.len() as u64)).unwrap_or_default();
-    let router = router(chooser, setup);
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or_default()
+}
+
+fn kind_of(chooser: &mut dyn Chooser, weights: &[(u64, Kind)], total: u64) -> Kind {
+    let mut chosen = chooser.pick(total);
+    let hit = weights.iter().find(|(weight, _)| {
+        let hit = chosen < *weight;
+        chosen = chosen.saturating_sub(*weight);
+        hit
+    });
+    hit.map(|(_, kind)| *kind).unwrap_or_default()
+}
+
+fn node(chooser: &mut dyn Chooser, setup: &Setup) -> NodeIndex {
+    usize::try_from(chooser.pick(setup.nodes.len() as u64)).unwrap_or_default()
+}
+
+fn step(
+    chooser: &mut dyn Chooser,
+    kind: Kind,
+    (node, router): (NodeIndex, RouterPlace),
+    setup: &Setup,
+    base: Duration,
+) -> Step {
     let election = router.election;
     match kind {
         Kind::Stall => Step::Stall { node, duration: base * one_of(chooser, &[1, 2, 3, 4, 8]) },
@@ -239,7 +263,7 @@ fn step(chooser: &mut dyn Chooser, kind: Kind, setup: &Setup, base: Duration) ->
         Kind::Drain => Step::Drain { node },
         Kind::Interface => Step::Interface { node, up: !chooser.chance(1, 2) },
         Kind::Refuse => {
-            let what = one_of(chooser, &[Refusal::Send, Refusal::Add, Refusal::Remove]);
+            let what = one_of(chooser, &[Refusal::Send, Refusal::Add, Refusal::Add, Refusal::Remove]);
             Step::Refuse { node, what, on: chooser.chance(1, 2) }
         }
         Kind::Delete => Step::Delete { node, address: address(chooser, router) },
@@ -280,7 +304,7 @@ fn address(chooser: &mut dyn Chooser, router: RouterPlace) -> AddressPlace {
 
 fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, usize), base: Duration) -> Change {
     let has_tracker = setup.instance(node, election).is_some_and(|instance| !instance.trackers.is_empty());
-    match chooser.pick(6) {
+    match chooser.pick(7) {
         0 => Change::Priority(one_of(chooser, &[100, 1, 50, 150, 254, 255])),
         1 => {
             let other = chooser.between(1, 8);
@@ -290,7 +314,7 @@ fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, us
         }
         2 => Change::Preemption(preemption(chooser, base)),
         3 => Change::Addresses(u8::try_from(chooser.between(1, u64::from(MAXIMUM_ADDRESSES))).unwrap_or(1)),
-        4 if has_tracker => Change::Weight(one_of(chooser, &WEIGHTS)),
+        4 | 5 if has_tracker => Change::Weight(one_of(chooser, &WEIGHTS)),
         _ => Change::Announcements(announcements(chooser, base)),
     }
 }

@@ -89,7 +89,8 @@ impl Instance {
         let handled = Handled { now, event, input, before, after: self.standing() };
         let verdict = self.referee.judge(handled, &self.group, added, &mut record.probes);
         let (node, election, to) = (self.node, self.election, self.referee.facts().situation);
-        record.log.write(time, Entry { node, election, from, input, to, actions: added });
+        let due = handled.after.deadline.map(|deadline| deadline.saturating_since(now));
+        record.log.write(time, Entry { node, election, from, input, to, due, actions: added });
         if let Err(broken) = verdict {
             record.fail(time, Some((node, election)), broken);
         }

@@ -74,6 +74,11 @@ impl Kernel {
         self.mute_since
     }
 
+    /// Gives the socket room for at least so many packets.
+    pub(super) fn enlarge_socket(&mut self, capacity: usize) {
+        self.capacity = self.capacity.max(capacity);
+    }
+
     /// Puts a packet into the queue of the socket; `false` if there is no room for it.
     pub(super) fn receive(&mut self, frame: Frame) -> bool {
         let room = self.received.len() < self.capacity;

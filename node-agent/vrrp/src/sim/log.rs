@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use super::clock::Time;
 use super::setup::{ElectionIndex, NodeIndex};
@@ -24,6 +25,8 @@ pub(super) struct Entry<'a> {
     pub(super) from: Situation,
     pub(super) input: Input,
     pub(super) to: Situation,
+    /// In how long the group wants to be woken.
+    pub(super) due: Option<Duration>,
     pub(super) actions: &'a [Action],
 }
 
@@ -93,10 +96,11 @@ impl Log {
 
 impl fmt::Display for Entry<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, election, from, input, to, actions } = self;
+        let Self { node, election, from, input, to, due, actions } = self;
         let (input, to) = (format!("{input:?}"), if from == to { String::new() } else { format!("-> {to:?}") });
         let from = format!("{from:?}");
-        write!(formatter, "node {node}  election {election}  {from:<8}{input:<17}{to:<12}")?;
+        let due = due.map_or_else(String::new, |due| format!("{:.3}ms", due.as_secs_f64() * 1_000.0));
+        write!(formatter, "node {node}  election {election}  {from:<8}{input:<17}{to:<12}{due:>12}  ")?;
         let mut before = "";
         for action in *actions {
             write!(formatter, "{before}{}", Short(action))?;

@@ -95,6 +95,7 @@ impl Node {
     pub(super) fn hurry(&mut self, time: Time, lateness: Duration) {
         self.timer = None;
         self.woken_at = self.woken_at.map(|_| time);
+        self.process.iter_mut().for_each(|process| process.hurry_reports(time));
         self.plan(lateness);
     }
 

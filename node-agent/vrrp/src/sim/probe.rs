@@ -197,6 +197,20 @@ const CELLS: usize = Situation::ALL.len() * Input::ALL.len() * Situation::ALL.le
 const REASON_NUMBERS: usize = REASONS.len() + 1;
 const PROBES: usize = CELLS + REASON_NUMBERS + DEEDS.len() + FAULTS.len() + SIGHTS.len();
 
+/// Cells that come about too rarely to be waited for. The tests of the election visit them one by one.
+const RARE: [(Situation, Input, Situation); 10] = [
+    (Situation::New, Input::OwnAdvert, Situation::New),
+    (Situation::Pending, Input::OwnAdvert, Situation::Pending),
+    (Situation::Pending, Input::Reconfigure, Situation::Master),
+    (Situation::Fault, Input::CheckPasses, Situation::Master),
+    (Situation::Fault, Input::Reconfigure, Situation::Master),
+    (Situation::Stopped, Input::CheckFails, Situation::Stopped),
+    (Situation::Stopped, Input::CheckPasses, Situation::Stopped),
+    (Situation::Stopped, Input::PriorityFalls, Situation::Stopped),
+    (Situation::Stopped, Input::PriorityRises, Situation::Stopped),
+    (Situation::Stopped, Input::OutdatedRefusal, Situation::Stopped),
+];
+
 /// How often each probe was seen.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Probes([u64; PROBES]);
@@ -204,14 +218,16 @@ pub struct Probes([u64; PROBES]);
 // === impl Probe ===
 
 impl Probe {
-    /// Every probe that a pass needs: all outcomes that the state table allows, and everything else.
+    /// Every probe that a pass needs: the outcomes that the state table allows, but for rare ones, and everything else.
     pub fn required() -> impl Iterator<Item = Self> {
         let cells = Situation::ALL.into_iter().flat_map(|situation| {
             Input::ALL.into_iter().flat_map(move |input| {
                 outcomes(situation, input).iter().map(move |outcome| Self::Cell(situation, input, *outcome))
             })
         });
+        let rare = |probe: &Self| matches!(probe, Self::Cell(a, b, c) if RARE.contains(&(*a, *b, *c)));
         cells
+            .filter(move |probe| !rare(probe))
             .chain(REASONS.into_iter().map(Self::Because))
             .chain(DEEDS.into_iter().map(Self::Did))
             .chain(FAULTS.into_iter().map(Self::Struck))
@@ -356,6 +372,11 @@ mod tests {
         let places: BTreeSet<_> = Probe::required().map(Probe::place).collect();
         assert_eq!(places.len(), Probe::required().count());
         assert!(places.iter().all(|place| *place < PROBES));
+    }
+
+    #[test]
+    fn a_rare_cell_is_one_of_the_table() {
+        assert!(RARE.iter().all(|(situation, input, outcome)| outcomes(*situation, *input).contains(outcome)));
     }
 
     #[test]

@@ -113,6 +113,11 @@ impl Process {
         !self.reports.is_empty()
     }
 
+    /// The kernel reports what it has refused.
+    pub(super) fn hurry_reports(&mut self, time: Time) {
+        self.reports.iter_mut().for_each(|report| report.due = report.due.min(time));
+    }
+
     /// Whether every group was stopped and has let its addresses go.
     pub(super) fn is_finished(&self) -> bool {
         !self.instances.is_empty() && self.instances.iter().all(|instance| instance.group().is_finished())
@@ -379,7 +384,7 @@ impl Process {
         let shortest = instance.facts().config.members().iter().map(|config| config.interval.get()).min();
         let mute = around.kernel.mute_since().map(|since| around.time.since(since));
         let mute = mute.map(|mute| mute.min(around.now.saturating_since(instance.group().since())));
-        if mute > shortest.map(|interval| interval * 5) {
+        if mute > shortest.map(|interval| (interval + around.driver.setup.lateness) * 5) {
             let how = format!("master although it could not send for {mute:?}");
             around.fail(election, Rule::FaultNoticed.broken::<()>(how).err());
         }

@@ -212,7 +212,7 @@ impl NodeSetup {
 }
 
 /// An address that an election is about.
-pub fn virtual_address(election: ElectionIndex, member: u8, family: Family, place: u8) -> IpAddr {
+pub(super) fn virtual_address(election: ElectionIndex, member: u8, family: Family, place: u8) -> IpAddr {
     let election = u8::try_from(election).unwrap_or_default();
     match family {
         Family::Ipv4 => Ipv4Addr::new(10, 77, 100 + election, member * 16 + place + 1).into(),
@@ -224,6 +224,6 @@ pub fn virtual_address(election: ElectionIndex, member: u8, family: Family, plac
 }
 
 /// A tracker of this weight; weights beyond the allowed range count as 0.
-pub fn tracker(weight: i32, reverse: bool) -> Tracker {
+pub(super) fn tracker(weight: i32, reverse: bool) -> Tracker {
     Tracker { weight: Weight::new(weight).unwrap_or(Weight::FAULT), reverse }
 }

@@ -241,6 +241,8 @@ impl Referee {
         let Handled { now, event, input, before, after } = handled;
         let facts = &self.facts;
         let stalled = self.is_stalled(now);
+        // A master that slept is none any more when the report reaches it.
+        let input = if stalled && input == Input::AddressRefused { Input::OutdatedRefusal } else { input };
         let situation = facts.situation_after(event, after.state);
         let config = match event {
             Event::Reconfigure { config, .. } => config,

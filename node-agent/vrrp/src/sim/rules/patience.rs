@@ -1,18 +1,19 @@
-//! When a backup may take over: after three intervals of silence and its skew, or after its skew when the master has
+//! When a backup takes over: after three intervals of silence and its skew, or after its skew when the master has
 //! released the addresses (RFC 9568 section 6.4.2). A master that must not be preempted is never deposed.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::facts::{longest_handover, skew};
 use super::{Case, Rule, Verdict};
 use crate::action::Reason;
-use crate::config::Preemption;
+use crate::config::{MemberConfig, Preemption};
 use crate::event::{Event, MemberIndex};
 use crate::sim::probe::{Probe, Probes, Sight};
 use crate::sim::table::{Input, Situation};
 use crate::time::Instant;
-use crate::types::{Claim, Protocol};
-use crate::wire::Advert;
+use crate::types::Claim;
+use crate::wire::{Advert, ReceivePolicy};
 
 /// What a backup has heard.
 #[derive(Clone, Debug)]
@@ -24,13 +25,45 @@ pub(super) struct Patience {
     held_down: Option<Instant>,
 }
 
-/// What one member waits for.
+/// What one member waits for. Where the specification leaves a moment open, there is an earliest and a latest end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
-    /// The last sign of a master that is obeyed, and its interval; `None` if nothing certain can be said.
+    earliest: Deadline,
+    latest: Deadline,
+    followed: Followed,
+}
+
+/// Whose release counts.
+#[derive(Clone, Copy, Debug, Default)]
+enum Followed {
+    /// No master is known, so anybody's does.
+    #[default]
+    Nobody,
+    /// This router's, of this priority.
+    Router(IpAddr, u8),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// The end of a wait, for whatever priority.
+#[derive(Clone, Copy, Debug, Default)]
+struct Deadline {
+    /// The last sign of a master that is obeyed, and its interval; `None` if nothing can be said.
     obeyed: Option<(Instant, Duration)>,
+    /// When that master released the addresses.
     released: Option<Instant>,
 }
+
+/// Whether an advert sets the timer of the backup that hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obedience {
+    Obeyed,
+    Ignored,
+    /// A delay that is over ends with the next timer event: until then the advert may be obeyed, or not.
+    Open,
+}
+
+const NO_DELAY: Preemption = Preemption::Preempt { delay: Duration::ZERO };
 
 impl Patience {
     pub(super) fn new(members: usize) -> Self {
@@ -46,27 +79,35 @@ impl Patience {
         }
         if case.situation == Situation::Backup && (case.facts.situation == Situation::Backup || case.stalled) {
             self.hear(case, probes);
+            self.judge_waiting(case)?;
         }
         Ok(())
     }
 
     fn judge_takeover(&self, case: &Case<'_>, probes: &mut Probes) -> Verdict {
         if case.reason() == Some(Reason::AddressOwner) {
-            return Rule::Patience
-                .demand(case.facts.is_owner(), || "takes over at once without being owner".to_owned());
+            return Rule::Patience.demand(case.facts.is_owner(), || "takes over at once without being owner".to_owned());
         }
         let delayed = matches!(case.facts.config.preemption, Preemption::Preempt { delay } if !delay.is_zero());
         if delayed && case.reason() == Some(Reason::Preempting) {
             probes.note(Probe::Saw(Sight::DelayedPreemption));
         }
         for ((index, config, _), waiting) in case.facts.parts().zip(&self.members) {
-            let priority = case.facts.priority(config);
-            let earliest = waiting.earliest(&config.protocol, priority);
+            let earliest = waiting.earliest.end(config, case.facts.priority(config)).unwrap_or(Instant::ZERO);
             Rule::Patience.demand(case.now >= earliest, || {
-                format!("{index:?} takes over at {}, not before {earliest}; {waiting:?}, {self:?}", case.now)
+                format!("{index:?} takes over at {}, not before {earliest}; {self:?}", case.now)
             })?;
         }
         Ok(())
+    }
+
+    /// A backup whose members all have waited long enough is master after the next timer event.
+    fn judge_waiting(&self, case: &Case<'_>) -> Verdict {
+        let waits = |((_, config, _), waiting): ((_, &MemberConfig, _), &Waiting)| {
+            waiting.latest.end(config, case.facts.priority(config)).is_none_or(|latest| latest > case.now)
+        };
+        let waits = case.input != Input::Timer || case.facts.parts().zip(&self.members).any(waits);
+        Rule::Patience.demand(waits, || format!("is still backup at {}; {self:?}", case.now))
     }
 
     /// A new state: what was heard before counts no more.
@@ -74,7 +115,8 @@ impl Patience {
         self.first_lower = None;
         self.held_down = None;
         for ((_, config, _), waiting) in case.facts.parts().zip(&mut self.members) {
-            *waiting = Waiting { obeyed: Some((case.now, config.interval.get())), released: None };
+            let deadline = Deadline { obeyed: Some((case.now, config.interval.get())), released: None };
+            *waiting = Waiting { earliest: deadline, latest: deadline, followed: Followed::Nobody };
         }
         if case.reason() == Some(Reason::Resigned) {
             let bounds =
@@ -82,8 +124,8 @@ impl Patience {
             self.held_down = bounds.max().map(|bound| case.now.saturating_add(bound));
         }
         let yielded = matches!(case.input, Input::HigherPriority | Input::HigherAddress);
-        if let (true, Some((index, _, interval))) = (yielded, claim(case)) {
-            self.obey(case, index, interval);
+        if let (true, Some(claim)) = (yielded, claim(case)) {
+            self.take_in(case, &claim, Obedience::Obeyed);
         }
         if let Event::Reconfigure { .. } = case.event {
             self.doubt();
@@ -93,24 +135,42 @@ impl Patience {
     /// What a backup hears.
     fn hear(&mut self, case: &Case<'_>, probes: &mut Probes) {
         match case.input {
-            Input::Release => self.members.iter_mut().for_each(|member| {
-                member.released.get_or_insert(case.now);
-            }),
+            Input::Release => self.hear_release(case),
             Input::HigherPriority | Input::HigherAddress | Input::LowerAddress => {
                 self.first_lower = None;
-                if let Some((index, _, interval)) = claim(case) {
-                    self.obey(case, index, interval);
+                if let Some(claim) = claim(case) {
+                    self.take_in(case, &claim, Obedience::Obeyed);
                 }
             }
-            Input::LowerPriority => self.hear_lower(case, probes),
+            Input::LowerPriority => {
+                if let Some(claim) = claim(case) {
+                    let obedience = self.obedience_to_lower(case, probes);
+                    self.take_in(case, &claim, obedience);
+                }
+            }
             // Intervals may be others than those that timers were set with.
             Input::Reconfigure => self.doubt(),
             _ => {}
         }
     }
 
-    fn hear_lower(&mut self, case: &Case<'_>, probes: &mut Probes) {
-        let Some((index, _, interval)) = claim(case) else { return };
+    /// A group leaves as a whole, so its release is for all members. Others than the master have nothing to release.
+    fn hear_release(&mut self, case: &Case<'_>) {
+        let Event::Packet { member, datagram } = case.event else { return };
+        let sure = match self.members.get(usize::from(member.0)).map(|waiting| waiting.followed) {
+            Some(Followed::Nobody) => true,
+            Some(Followed::Router(followed, _)) => followed == datagram.source,
+            Some(Followed::Unknown) | None => false,
+        };
+        for waiting in &mut self.members {
+            waiting.earliest.released.get_or_insert(case.now);
+            if sure {
+                waiting.latest.released.get_or_insert(case.now);
+            }
+        }
+    }
+
+    fn obedience_to_lower(&mut self, case: &Case<'_>, probes: &mut Probes) -> Obedience {
         let since = *self.first_lower.get_or_insert(case.now);
         let delayed = match case.facts.config.preemption {
             Preemption::Preempt { delay } => case.now < since.saturating_add(delay) && !case.facts.is_owner(),
@@ -124,39 +184,72 @@ impl Patience {
             probes.note(Probe::Saw(Sight::HeldDown));
         }
         if delayed || held_down || !case.facts.preempts() {
-            self.obey(case, index, interval);
+            Obedience::Obeyed
+        } else if self.held_down.is_none() && (case.facts.config.preemption == NO_DELAY || case.facts.is_owner()) {
+            Obedience::Ignored
+        } else {
+            Obedience::Open
         }
     }
 
-    fn obey(&mut self, case: &Case<'_>, index: MemberIndex, interval: Duration) {
-        if let Some(waiting) = self.members.get_mut(usize::from(index.0)) {
-            *waiting = Waiting { obeyed: Some((case.now, interval)), released: None };
+    fn take_in(&mut self, case: &Case<'_>, claim: &Heard, obedience: Obedience) {
+        let Some((config, _)) = case.facts.member(claim.member) else { return };
+        let Some(waiting) = self.members.get_mut(usize::from(claim.member.0)) else { return };
+        let own = case.facts.priority(config);
+        waiting.followed = match (obedience, waiting.followed) {
+            (Obedience::Open, _) | (Obedience::Ignored, Followed::Unknown) => Followed::Unknown,
+            // A master that is obeyed stays the one that counts, whoever else claims to be it.
+            (Obedience::Ignored, better @ Followed::Router(_, priority)) if priority >= own => better,
+            _ => Followed::Router(claim.sender, claim.priority),
+        };
+        let obeyed = Deadline { obeyed: Some((case.now, claim.interval)), released: None };
+        let end = |deadline: &Deadline| deadline.end(config, own);
+        let (sooner, later) = (end(&obeyed) < end(&waiting.earliest), end(&obeyed) > end(&waiting.latest));
+        if obedience == Obedience::Obeyed || obedience == Obedience::Open && sooner {
+            waiting.earliest = obeyed;
+        }
+        if obedience == Obedience::Obeyed || obedience == Obedience::Open && later {
+            waiting.latest = obeyed;
         }
     }
 
     /// Nothing certain can be said until the next sign of a master.
     fn doubt(&mut self) {
-        self.members.iter_mut().for_each(|member| member.obeyed = None);
+        for waiting in &mut self.members {
+            waiting.earliest.obeyed = None;
+            waiting.latest.obeyed = None;
+        }
     }
 }
 
-impl Waiting {
-    fn earliest(&self, protocol: &Protocol, priority: u8) -> Instant {
-        let Some((since, interval)) = self.obeyed else { return Instant::ZERO };
-        let skew = skew(protocol, priority, interval);
+impl Deadline {
+    fn end(&self, config: &MemberConfig, priority: u8) -> Option<Instant> {
+        let (since, interval) = self.obeyed?;
+        let skew = skew(&config.protocol, priority, interval);
         let silence = since.saturating_add(interval * 3 + skew);
-        self.released.map_or(silence, |released| silence.min(released.saturating_add(skew)))
+        Some(self.released.map_or(silence, |released| silence.min(released.saturating_add(skew))))
     }
 }
 
-/// The member that heard a claim, the priority in it, and the interval that is learned from it.
-fn claim(case: &Case<'_>) -> Option<(MemberIndex, u8, Duration)> {
+/// A claim to be master that a member heard.
+struct Heard {
+    member: MemberIndex,
+    sender: IpAddr,
+    priority: u8,
+    /// What is learned from it.
+    interval: Duration,
+}
+
+fn claim(case: &Case<'_>) -> Option<Heard> {
     let Event::Packet { member, datagram } = case.event else { return None };
     let (config, _) = case.facts.member(*member)?;
-    let policy = crate::wire::ReceivePolicy::unicast(config.protocol, config.family, config.interval);
+    let policy = ReceivePolicy::unicast(config.protocol, config.family, config.interval);
     let advert = Advert::parse(datagram, &policy).ok()?;
     match advert.claim() {
-        Claim::Master(priority) => Some((*member, priority.get(), advert.interval())),
+        Claim::Master(priority) => {
+            let (sender, priority, interval) = (datagram.source, priority.get(), advert.interval());
+            Some(Heard { member: *member, sender, priority, interval })
+        }
         Claim::Release => None,
     }
 }
