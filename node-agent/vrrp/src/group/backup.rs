@@ -24,12 +24,19 @@ impl Group {
             self.timers.cancel(GroupTimer::PreemptDelay);
         }
         if worse && self.may_preempt(own) {
-            if let Some((_, member)) = self.part(index) {
-                member.succession = Succession::Preemption;
-                member.followed = Some(master);
-            }
+            self.outvote(index, master, own);
         } else {
             self.obey(now, index, master, interval, own);
+        }
+    }
+
+    /// The timer runs on. A better master that we follow stays the one whose release counts: a deposed router sends one
+    /// last advert of its own.
+    fn outvote(&mut self, index: MemberIndex, worse: Followed, own: Priority) {
+        let Some((_, member)) = self.part(index) else { return };
+        if member.followed.is_none_or(|followed| followed.priority < own) {
+            member.succession = Succession::Preemption;
+            member.followed = Some(worse);
         }
     }
 
