@@ -81,7 +81,7 @@ unit: packages ## unit tests, property tests, replay of the fuzzing corpus: no r
 	cargo test --workspace --exclude holdfast-tests --all-features
 
 search: packages ## exhaustive search of two and three routers, up to a bound
-	$(SIMULATE) search
+	cargo run --quiet -p holdfast-vrrp --features sim --bin search
 
 sim: SECONDS ?= 60
 sim: packages ## simulate random networks; SECONDS=60

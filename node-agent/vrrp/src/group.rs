@@ -19,6 +19,8 @@ mod announce;
 mod backup;
 mod lifecycle;
 mod master;
+#[cfg(feature = "sim")]
+pub(crate) mod rebase;
 mod receive;
 mod reconfigure;
 mod release;

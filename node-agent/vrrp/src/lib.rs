@@ -15,6 +15,8 @@ pub mod fuzz;
 pub mod group;
 mod member;
 #[cfg(feature = "sim")]
+pub mod search;
+#[cfg(feature = "sim")]
 pub mod sim;
 mod time;
 mod timers;
@@ -24,9 +26,7 @@ mod types;
 pub mod wire;
 
 pub use action::{Action, Notice, Phase, Reason, State};
-pub use config::{
-    Announcements, ConfigError, GroupConfig, MemberConfig, Preemption, Tracker, Transport, Weight,
-};
+pub use config::{Announcements, ConfigError, GroupConfig, MemberConfig, Preemption, Tracker, Transport, Weight};
 pub use counters::Counters;
 pub use event::{Epoch, Event, Link, MemberIndex};
 pub use group::Group;

@@ -76,9 +76,8 @@ mod tests {
     fn neighbouring_priorities_never_share_a_skew() {
         // A truncated skew lets every backup take over at once.
         let interval = Duration::from_millis(10);
-        let skews: Vec<_> = (1..=255)
-            .map(|priority| skew(&V3, Priority::new(priority).expect("not zero"), interval))
-            .collect();
+        let skews: Vec<_> =
+            (1..=255).map(|priority| skew(&V3, Priority::new(priority).expect("not zero"), interval)).collect();
         assert!(skews.windows(2).all(|pair| pair[0] > pair[1]));
     }
 }

@@ -23,7 +23,13 @@ fn main() {
         let out = Script::of_seed(seed).play_with(get("--mutant").and_then(|m| Mutant::named(&m)), Log::default());
         probes.add(&out.probes);
         happ += out.happenings;
-        if get("--mutant").is_some() && out.failure.is_some() { println!("caught by seed {seed}: {:?}", out.failure.map(|f| f.broken.to_string().chars().take(150).collect::<String>())); return; }
+        if get("--mutant").is_some() && out.failure.is_some() {
+            println!(
+                "caught by seed {seed}: {:?}",
+                out.failure.map(|f| f.broken.to_string().chars().take(150).collect::<String>())
+            );
+            return;
+        }
         if let Some(f) = out.failure {
             let e = fails.entry(format!("{:?}", f.broken.rule)).or_insert((0, seed, f.broken.how.clone()));
             e.0 += 1;
@@ -33,7 +39,11 @@ fn main() {
     for (k, v) in fails {
         println!("{k}: {} first seed {}: {}", v.0, v.1, v.2);
     }
-    let mut all: Vec<_> = Probe::required().map(|p| (probes.count(p), p.to_string())).collect(); all.sort(); for (c, p) in all.iter().take(60) { println!("COUNT {c} {p}"); }
+    let mut all: Vec<_> = Probe::required().map(|p| (probes.count(p), p.to_string())).collect();
+    all.sort();
+    for (c, p) in all.iter().take(60) {
+        println!("COUNT {c} {p}");
+    }
     for m in probes.missing() {
         println!("missing {m}");
     }

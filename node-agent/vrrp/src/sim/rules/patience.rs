@@ -86,7 +86,8 @@ impl Patience {
 
     fn judge_takeover(&self, case: &Case<'_>, probes: &mut Probes) -> Verdict {
         if case.reason() == Some(Reason::AddressOwner) {
-            return Rule::Patience.demand(case.facts.is_owner(), || "takes over at once without being owner".to_owned());
+            return Rule::Patience
+                .demand(case.facts.is_owner(), || "takes over at once without being owner".to_owned());
         }
         let delayed = matches!(case.facts.config.preemption, Preemption::Preempt { delay } if !delay.is_zero());
         if delayed && case.reason() == Some(Reason::Preempting) {
