@@ -54,15 +54,20 @@ pub trait ConditionReason: Copy {
 
     /// The status that it implies.
     fn status(self) -> ConditionStatus;
+
+    /// What it means, in one sentence.
+    fn meaning(self) -> &'static str;
 }
 
-/// Writes an enum of reasons once: variant, documentation and status.
+/// Writes an enum of reasons once: variant, documentation and status. The documentation of a variant is its meaning.
 macro_rules! reasons {
-    ($(#[$doc:meta])* $name:ident of $type:ident { $($(#[$variant_doc:meta])* $variant:ident => $status:ident,)+ }) => {
+    ($(#[$doc:meta])* $name:ident of $type:ident {
+        $($(#[doc = $meaning:literal])+ $variant:ident => $status:ident,)+
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
+            $($(#[doc = $meaning])+ $variant,)+
         }
 
         impl $name {
@@ -82,6 +87,12 @@ macro_rules! reasons {
             fn status(self) -> ConditionStatus {
                 match self {
                     $(Self::$variant => ConditionStatus::$status,)+
+                }
+            }
+
+            fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($meaning),+).trim_ascii(),)+
                 }
             }
         }

@@ -72,7 +72,8 @@ fn tidied(mut definition: CustomResourceDefinition, change: &dyn Fn(&mut JSONSch
     definition
 }
 
-fn for_each_schema(schema: &mut JSONSchemaProps, change: &dyn Fn(&mut JSONSchemaProps)) {
+/// Applies `change` to a schema and to every schema below.
+pub(crate) fn for_each_schema(schema: &mut JSONSchemaProps, change: &dyn Fn(&mut JSONSchemaProps)) {
     change(schema);
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
         for_each_schema(property, change);

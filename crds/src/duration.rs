@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::rules;
 
 /// The longest text of a duration; it also bounds the cost of CEL rules.
-const MAX_LENGTH: usize = 28;
+pub(crate) const MAX_LENGTH: usize = 28;
 const MAX_COMPONENTS: usize = 4;
 const MAX_DIGITS: usize = 5;
 /// Units and their length in milliseconds, longest first.

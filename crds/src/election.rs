@@ -44,12 +44,14 @@ pub enum PreemptionMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Announcements {
-    /// How many announcements of each address one burst has: 1 to 20, default 5.
+    /// How often each address is announced after a takeover: 1 to 20, default 5. The first is sent at once, the last
+    /// after `delay`, the others in between, ever further apart: with the defaults after 0, 78 ms, 625 ms, 2.1 s and
+    /// 5 s.
     #[serde(default = "Announcements::default_count")]
     #[schemars(range(min = 1, max = 20))]
     pub count: u8,
-    /// The time from the first burst, sent at once, to the second, for switches that were still learning: 0s (only one
-    /// burst) to 5m, default 5s.
+    /// The time from the takeover to the last of these announcements, for switches that were still learning: 0s (all at
+    /// once) to 5m, default 5s.
     #[serde(default = "Announcements::default_delay")]
     #[x_kube(validation = rules::duration_within("0s", "5m"))]
     pub delay: DurationString,

@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod node_config;
 pub mod probe;
 pub mod protocol;
+pub mod reference;
 mod rules;
 mod schema;
 pub mod status_codes;

@@ -53,8 +53,7 @@ pub struct NodeConfigSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VirtualRouter {
-    /// The name, unique on the node: that of the VirtualIP, or with `-ipv4` and `-ipv6` appended if it has both
-    /// families.
+    /// The name, unique on the node: that of the VirtualIP, with `/ipv4` or `/ipv6` appended if it has both families.
     pub name: String,
     /// The name of the VirtualIP.
     #[serde(rename = "virtualIP")]
@@ -128,7 +127,8 @@ pub struct Peer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ElectionGroup {
-    /// The name, unique on the node.
+    /// The name, unique on the node: that of the VirtualIP if it is in no VirtualIPGroup, else `group/` and the name of
+    /// the VirtualIPGroup.
     pub name: String,
     /// The names of the VirtualIPs in it.
     #[serde(rename = "virtualIPs")]

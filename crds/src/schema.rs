@@ -77,7 +77,8 @@ fn schema_of_field<'a>(schema: &'a JSONSchemaProps, name: &str) -> Option<&'a JS
     })
 }
 
-fn schema_of_items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+/// The schema of the entries of a list.
+pub(crate) fn schema_of_items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match &schema.items {
         Some(JSONSchemaPropsOrArray::Schema(items)) => Some(items),
         _ => None,
@@ -214,7 +215,7 @@ impl fmt::Display for Described<'_> {
 }
 
 /// What is allowed, in words: "1 to 255".
-struct Range<T>(Option<T>, Option<T>);
+pub(crate) struct Range<T>(pub(crate) Option<T>, pub(crate) Option<T>);
 
 impl<T: fmt::Display + PartialEq> fmt::Display for Range<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

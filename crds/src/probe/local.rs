@@ -46,9 +46,9 @@ pub struct FileProbe {
     #[x_kube(validation = rules::absolute_path())]
     pub path: String,
     /// `Exists` (default): passes while the file is there. `Absent`: passes while it is not there, so that creating it
-    /// fails the check by hand. `Value`: the file holds a number, as with `track_file` of keepalived; with weight 0, any
-    /// number but 0 is a failure; with another weight, number times weight is added to the priority, and -254 or less is a
-    /// failure. A file that is missing, empty or no number counts as 0.
+    /// fails the check by hand. `Value`: passes while the number in the file is 0, as with `track_file` of keepalived and
+    /// weight 0. A file that is missing, empty or no number counts as 0. The weight is added or subtracted once, whatever
+    /// the number.
     #[serde(default)]
     pub mode: FileMode,
 }
@@ -61,7 +61,7 @@ pub enum FileMode {
     Exists,
     /// Passes while the file is not there: create it to fail the check by hand.
     Absent,
-    /// The file holds a number, as with `track_file` of keepalived: number times weight is added to the priority.
+    /// Passes while the number in the file is 0, as with `track_file` of keepalived and weight 0.
     Value,
 }
 

@@ -67,14 +67,16 @@ fn a_file_that_must_not_exist_is_a_switch_for_maintenance() -> Result<()> {
 }
 
 #[test]
-fn the_number_in_a_file_times_the_weight_is_added_to_the_priority() -> Result<()> {
-    let scene = Scene::new("Value", "weight: 2\n", Some("10\n"))?;
+fn any_number_but_zero_fails_the_check_and_the_weight_counts_once() -> Result<()> {
+    let scene = Scene::new("Value", "weight: -20\n", Some("0\n"))?;
     scene.duo.a.wait_for("web", "MASTER")?;
-    scene.expect_priority(220)?;
-    for (content, priority) in [("-20\n", 160), ("100\n", 254), ("nonsense\n", 200), ("", 200), ("5", 210)] {
+    scene.expect_priority(200)?;
+    for (content, priority) in [("1\n", 180), ("0", 200), ("-7\n", 180), ("nonsense\n", 200), ("5", 180), ("", 200)] {
         fs::write(&scene.file, content)?;
         scene.expect_priority(priority).with_context(|| format!("content {content:?}"))?;
     }
+    fs::write(&scene.file, "1")?;
+    scene.expect_priority(180)?;
     fs::remove_file(&scene.file)?;
     scene.expect_priority(200)
 }
@@ -92,9 +94,9 @@ fn with_weight_zero_any_number_but_zero_is_a_fault() -> Result<()> {
 #[test]
 fn a_file_replaced_by_rename_counts_as_changed() -> Result<()> {
     let scene = Scene::new("Value", "weight: 1\n", Some("1\n"))?;
-    scene.expect_priority(201)?;
+    scene.expect_priority(200)?;
     let draft = scene.file.with_extension("draft");
-    fs::write(&draft, "7\n")?;
+    fs::write(&draft, "0\n")?;
     fs::rename(&draft, &scene.file)?;
-    scene.expect_priority(207)
+    scene.expect_priority(201)
 }
