@@ -14,6 +14,9 @@ use crate::lab::{Holders, Host, ProbeReport, Prober};
 /// What a busy machine may add to every time: scheduling, and the distance between two probes.
 const NOISE: Duration = Duration::from_millis(30);
 
+/// What starting three agents may take on a busy machine.
+const STARTING: Duration = Duration::from_secs(5);
+
 /// How long a move is watched after its end.
 const AFTERMATH: Duration = Duration::from_millis(700);
 
@@ -66,7 +69,7 @@ fn elect(cluster: &mut Cluster, manifests: &Manifests, outcomes: &mut Outcomes) 
     }
     println!();
     // Starting programs and the first result of the check come on top of the protocol's own time.
-    let bound = manifests.bounds.master_down(Manifests::PRIORITIES[PREFERRED]) + Duration::from_secs(2);
+    let bound = manifests.bounds.master_down(Manifests::PRIORITIES[PREFERRED]) + STARTING;
     outcomes.add(Outcome {
         step: "start: node-1 is elected",
         expected: format!("within {}", time(bound)),
