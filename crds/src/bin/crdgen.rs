@@ -1,4 +1,7 @@
-//! Writes the custom resource definitions: `crdgen [--check] [DIR]`, by default into `crds/yaml`.
+//! Writes what follows from the types: `crdgen [--check] [DIR FILE]`.
+//!
+//! The custom resource definitions go into the folder, by default `crds/yaml`; the manifest reference into the file, by
+//! default `docs/reference.md`.
 //!
 //! With `--check` it writes nothing and fails if the files are not what it would write.
 
@@ -7,16 +10,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use holdfast_crds::definition;
+use holdfast_crds::{definition, reference};
 
 const DEFAULT_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/yaml");
-const USAGE: &str = "usage: crdgen [--check] [DIR]";
+const DEFAULT_REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
+const USAGE: &str = "usage: crdgen [--check] [DIR FILE]";
+
+/// Where everything goes.
+struct Destination {
+    definitions: PathBuf,
+    reference: PathBuf,
+}
 
 fn main() -> anyhow::Result<ExitCode> {
-    let (check, folder) = parse_arguments(std::env::args().skip(1))?;
-    let files = generate(&folder)?;
+    let (check, destination) = parse_arguments(std::env::args().skip(1))?;
+    let files = generate(&destination)?;
     if !check {
-        write_all(&folder, &files)?;
+        write_all(&files)?;
         return Ok(ExitCode::SUCCESS);
     }
     let stale: Vec<_> = files.iter().filter(|(path, text)| !is_current(path, text)).collect();
@@ -26,33 +36,40 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn parse_arguments(arguments: impl Iterator<Item = String>) -> anyhow::Result<(bool, PathBuf)> {
-    let (mut check, mut folder) = (false, None);
+fn parse_arguments(arguments: impl Iterator<Item = String>) -> anyhow::Result<(bool, Destination)> {
+    let (mut check, mut paths) = (false, Vec::new());
     for argument in arguments {
         match argument.as_str() {
             "--check" => check = true,
             option if option.starts_with('-') => bail!("unknown option {option}\n{USAGE}"),
-            _ if folder.is_some() => bail!("more than one folder given\n{USAGE}"),
-            path => folder = Some(PathBuf::from(path)),
+            path => paths.push(PathBuf::from(path)),
         }
     }
-    Ok((check, folder.unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER))))
+    let destination = match <[PathBuf; 2]>::try_from(paths) {
+        Ok([definitions, reference]) => Destination { definitions, reference },
+        Err(paths) if paths.is_empty() => {
+            Destination { definitions: DEFAULT_FOLDER.into(), reference: DEFAULT_REFERENCE.into() }
+        }
+        Err(_) => bail!("give both, a folder and a file, or neither\n{USAGE}"),
+    };
+    Ok((check, destination))
 }
 
 /// The path and the text of each file.
-fn generate(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    definition::all()
-        .iter()
-        .map(|definition| {
-            let path = folder.join(format!("{}.yaml", definition.spec.names.plural));
-            Ok((path, definition::to_yaml(definition)?))
-        })
-        .collect()
+fn generate(destination: &Destination) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut files = vec![(destination.reference.clone(), reference::markdown())];
+    for definition in definition::all() {
+        let path = destination.definitions.join(format!("{}.yaml", definition.spec.names.plural));
+        files.push((path, definition::to_yaml(&definition)?));
+    }
+    Ok(files)
 }
 
-fn write_all(folder: &Path, files: &[(PathBuf, String)]) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+fn write_all(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
     for (path, text) in files {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+        }
         fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
     }
     Ok(())
