@@ -7,6 +7,7 @@
 //! renewed.
 
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use std::thread::{self, JoinHandle};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::interfaces::Placement;
+use super::local_route;
 use super::netlink::{AddressCommands, AddressRequest, Outcome};
 use crate::system;
 
@@ -147,6 +149,9 @@ impl Worker {
         if !self.shared.stopped.load(Ordering::Relaxed) {
             let mut outcomes = Vec::with_capacity(requests.len());
             self.commands.execute(requests, &mut outcomes);
+            if let Some(address) = last_new_ipv6(requests, &outcomes) {
+                local_route::wait(address);
+            }
             self.tell(Completed::Programmed(outcomes));
         }
     }
@@ -165,4 +170,16 @@ impl Worker {
             let _ = self.shared.wake.write(1);
         }
     }
+}
+
+/// The kernel installs the routes of a batch in its order, so the last one speaks for all.
+fn last_new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<Ipv6Addr> {
+    let added = |(request, outcome): (&AddressRequest, &Outcome)| match (request, outcome) {
+        (AddressRequest::Add(placement) | AddressRequest::Restore(placement), Ok(())) => match placement.address {
+            IpAddr::V6(address) => Some(address),
+            IpAddr::V4(_) => None,
+        },
+        _ => None,
+    };
+    requests.iter().zip(outcomes).rev().find_map(added)
 }

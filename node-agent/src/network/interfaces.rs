@@ -150,7 +150,7 @@ impl Interface {
     /// The address that adverts of a family leave with, `None` while there is none that works.
     ///
     /// IPv4: the first primary address. IPv6: the first link-local address, or for peers beyond the link (`routed`) the
-    /// first global one. Virtual addresses (`is_virtual`) come last: only the owner of an address has nothing else.
+    /// first global one. Virtual addresses (`is_virtual`) do not count: they may be another node's in a moment.
     pub fn source(&self, family: Family, routed: bool, is_virtual: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let usable = |candidate: &&InterfaceAddress| {
             let fits = match candidate.address {
@@ -160,10 +160,9 @@ impl Interface {
                     family == Family::Ipv6 && link_local != routed && (link_local || !candidate.deprecated)
                 }
             };
-            fits && !candidate.tentative && !candidate.is_virtual()
+            fits && !candidate.tentative && !candidate.is_virtual() && !is_virtual(candidate.address)
         };
-        let addresses = || self.addresses.iter().filter(usable).map(|candidate| candidate.address);
-        addresses().find(|address| !is_virtual(*address)).or_else(|| addresses().next())
+        self.addresses.iter().find(usable).map(|candidate| candidate.address)
     }
 
     fn set_address(&mut self, new: InterfaceAddress) -> bool {
@@ -421,9 +420,9 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_an_address_may_have_no_other_source() {
+    fn an_interface_with_nothing_but_virtual_addresses_has_no_source() {
         let interface = Interface { link: link(2, "eth0"), addresses: vec![address("10.0.0.1/24")] };
-        assert_eq!(interface.source(Family::Ipv4, false, |_| true), Some(ip("10.0.0.1")));
+        assert_eq!(interface.source(Family::Ipv4, false, |_| true), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod address_worker;
 pub mod advert_socket;
 pub mod announce_socket;
 pub mod interfaces;
+mod local_route;
 pub mod netlink;
 pub mod ownership;
 pub mod packet_filter;

@@ -165,6 +165,9 @@ impl Group {
         if due(self, MemberTimer::Refresh).is_some() {
             self.refresh_announcements(now, index, actions);
         }
+        if due(self, MemberTimer::Reannounce).is_some() {
+            self.reannounce(now, actions);
+        }
     }
 
     fn set_state(&mut self, now: Instant, to: State, reason: Reason, actions: &mut Vec<Action>) {

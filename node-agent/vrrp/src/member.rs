@@ -8,7 +8,7 @@ use crate::config::MemberConfig;
 use crate::counters::Counters;
 use crate::event::Link;
 use crate::time::Instant;
-use crate::timers::Timers;
+use crate::timers::{MemberTimer, Timers};
 use crate::timing;
 use crate::types::Priority;
 
@@ -40,7 +40,7 @@ pub(crate) struct Member {
     pub(crate) master_interval: Duration,
     pub(crate) followed: Option<Followed>,
     pub(crate) succession: Succession,
-    pub(crate) timers: Timers<5>,
+    pub(crate) timers: Timers<6>,
     /// The addresses on the interface: all while master, those not yet released afterwards.
     pub(crate) installed: AddressSet,
     /// Those that were asked for again although they were believed to be there: they may be, even if one of the
@@ -87,6 +87,13 @@ impl FailedSends {
     }
 }
 
+impl Followed {
+    /// Whether this router, and not the other, stays master when they meet (RFC 9568 section 6.4.3).
+    pub(crate) fn is_better_than(&self, other: &Self) -> bool {
+        (self.priority, self.address) > (other.priority, other.address)
+    }
+}
+
 impl Member {
     pub(crate) fn new(config: &MemberConfig) -> Self {
         Self {
@@ -117,12 +124,16 @@ impl Member {
         }
     }
 
-    /// Whether a new master may repeat its announcements now; notes that it does.
+    /// Whether announcements may be repeated now; notes that they are. If not, they are put off, not given up: a client
+    /// may have learned the other master just now.
     pub(crate) fn may_reannounce(&mut self, now: Instant) -> bool {
-        let recent = |then: Instant| now.saturating_since(then) < timing::MINIMUM_REANNOUNCE_INTERVAL;
-        if self.last_reannouncement.is_some_and(recent) || recent(self.last_takeover) {
+        let last = self.last_reannouncement.unwrap_or(self.last_takeover).max(self.last_takeover);
+        let earliest = last.saturating_add(timing::MINIMUM_REANNOUNCE_INTERVAL);
+        if now < earliest {
+            self.timers.set_earlier(MemberTimer::Reannounce, earliest);
             return false;
         }
+        self.timers.cancel(MemberTimer::Reannounce);
         self.last_reannouncement = Some(now);
         true
     }

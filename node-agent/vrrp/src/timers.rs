@@ -15,6 +15,8 @@ pub(crate) enum MemberTimer {
     Announce,
     /// The next periodic announcement.
     Refresh,
+    /// An announcement out of turn that had to be put off.
+    Reannounce,
 }
 
 /// The timers of a group as a whole.
@@ -38,7 +40,7 @@ pub(crate) trait Slot<const N: usize>: Copy {
     fn slot(self) -> usize;
 }
 
-impl Slot<5> for MemberTimer {
+impl Slot<6> for MemberTimer {
     fn slot(self) -> usize {
         self as usize
     }

@@ -63,7 +63,8 @@ impl Group {
         }
     }
 
-    /// Repeats the announcements of the whole group, unless they are fresh. Returns whether it did.
+    /// Repeats the announcements of the whole group: now, or as soon as the last ones are not fresh any more. Returns
+    /// whether any was repeated now.
     pub(super) fn reannounce(&mut self, now: Instant, actions: &mut Vec<Action>) -> bool {
         let mut repeated = false;
         for index in self.indices() {

@@ -40,13 +40,21 @@ impl Group {
         }
     }
 
+    /// Waits for this master from now on, unless a better one is to be awaited for longer.
+    ///
+    /// A router that was just deposed sends one last advert. If its interval is shorter than the new master's, obeying
+    /// it would end in a takeover before the new master's next advert, and that in the next last advert, for ever.
     fn obey(&mut self, now: Instant, index: MemberIndex, master: Followed, interval: Duration, own: Priority) {
-        self.learn_interval(index, interval);
         let Some((config, member)) = self.part(index) else { return };
+        let deadline = now.saturating_add(timing::master_down(&config.protocol, own, interval));
+        let awaited = member.timers.get(MemberTimer::MasterDown);
+        if member.followed.is_some_and(|followed| followed.is_better_than(&master)) && awaited > Some(deadline) {
+            return;
+        }
         member.followed = Some(master);
         member.succession = Succession::Silence;
-        let down = timing::master_down(&config.protocol, own, member.master_interval);
-        member.timers.set(MemberTimer::MasterDown, now.saturating_add(down));
+        member.timers.set(MemberTimer::MasterDown, deadline);
+        self.learn_interval(index, interval);
     }
 
     /// A backup waits for the master's interval, not its own (RFC 9568 section 6.4.2). VRRPv2 does not let them differ.

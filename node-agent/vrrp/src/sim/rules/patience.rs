@@ -197,15 +197,24 @@ impl Patience {
         let Some((config, _)) = case.facts.member(claim.member) else { return };
         let Some(waiting) = self.members.get_mut(usize::from(claim.member.0)) else { return };
         let own = case.facts.priority(config);
+        let obeyed = Deadline { obeyed: Some((case.now, claim.interval)), released: None };
+        let end = |deadline: &Deadline| deadline.end(config, own);
+        let sooner = end(&obeyed) < end(&waiting.earliest);
+        let later = waiting.latest.obeyed.is_some() && end(&obeyed) > end(&waiting.latest);
+        // A better master is awaited for as long as its own interval says.
+        let outranked = !claim.may_replace(waiting.followed);
+        let obedience = match (obedience, waiting.followed) {
+            (Obedience::Obeyed, _) if outranked && sooner => return,
+            (Obedience::Obeyed, _) if outranked && !later && end(&obeyed) != end(&waiting.latest) => Obedience::Open,
+            (Obedience::Obeyed, Followed::Unknown) => Obedience::Open,
+            (obedience, _) => obedience,
+        };
         waiting.followed = match (obedience, waiting.followed) {
             (Obedience::Open, _) | (Obedience::Ignored, Followed::Unknown) => Followed::Unknown,
-            // A master that is obeyed stays the one that counts, whoever else claims to be it.
+            // A master that is obeyed stays the one whose release counts, whoever else claims to be it.
             (Obedience::Ignored, better @ Followed::Router(_, priority)) if priority >= own => better,
             _ => Followed::Router(claim.sender, claim.priority),
         };
-        let obeyed = Deadline { obeyed: Some((case.now, claim.interval)), released: None };
-        let end = |deadline: &Deadline| deadline.end(config, own);
-        let (sooner, later) = (end(&obeyed) < end(&waiting.earliest), end(&obeyed) > end(&waiting.latest));
         if obedience == Obedience::Obeyed || obedience == Obedience::Open && sooner {
             waiting.earliest = obeyed;
         }
@@ -239,6 +248,16 @@ struct Heard {
     priority: u8,
     /// What is learned from it.
     interval: Duration,
+}
+
+impl Heard {
+    /// Whether the sender is no worse than the master that is followed.
+    fn may_replace(&self, followed: Followed) -> bool {
+        match followed {
+            Followed::Router(address, priority) => (self.priority, self.sender) >= (priority, address),
+            Followed::Nobody | Followed::Unknown => true,
+        }
+    }
 }
 
 fn claim(case: &Case<'_>) -> Option<Heard> {
