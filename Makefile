@@ -104,7 +104,7 @@ fuzz: TARGET ?= scenario
 fuzz: packages ## look for inputs that break a rule; TARGET=scenario SECONDS=60
 	$(FUZZ)/run.sh $(TARGET) $(SECONDS)
 
-crds: packages ## write crds/yaml anew from the Rust types
+crds: packages ## write crds/yaml and docs/reference.md anew from the Rust types
 	cargo run --quiet -p holdfast-crds --bin crdgen
 
 fmt: ## format all Rust code

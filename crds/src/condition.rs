@@ -108,7 +108,7 @@ macro_rules! reasons {
 reasons! {
     /// Why a VirtualIP is accepted or not.
     AcceptedReason of Accepted {
-        /// Nothing is wrong with it.
+        /// Nothing is wrong with the spec.
         Accepted => True,
         /// A rule that the schema cannot express is broken.
         InvalidSpec => False,
@@ -128,7 +128,7 @@ reasons! {
 reasons! {
     /// Why a VirtualIPGroup is accepted or not.
     GroupAcceptedReason of Accepted {
-        /// Nothing is wrong with it.
+        /// Nothing is wrong with the spec.
         Accepted => True,
         /// A rule that the schema cannot express is broken.
         InvalidSpec => False,
@@ -148,7 +148,7 @@ reasons! {
 reasons! {
     /// Why a HealthCheck is accepted or not.
     HealthCheckAcceptedReason of Accepted {
-        /// Nothing is wrong with it.
+        /// Nothing is wrong with the spec.
         Accepted => True,
         /// A rule that the schema cannot express is broken.
         InvalidSpec => False,
@@ -158,7 +158,7 @@ reasons! {
 reasons! {
     /// Whether the nodes carry a VirtualIP out.
     ProgrammedReason of Programmed {
-        /// Every selected node does.
+        /// Every selected node carries the spec out.
         Programmed => True,
         /// Nodes have not yet answered to the newest spec.
         Pending => False,
@@ -176,13 +176,13 @@ reasons! {
 reasons! {
     /// Whether exactly one node holds the addresses.
     ReadyReason of Ready {
-        /// One does.
+        /// Exactly one node holds the addresses.
         MasterElected => True,
-        /// None does.
+        /// No node holds the addresses.
         NoMaster => False,
-        /// More than one does.
+        /// More than one node holds the addresses.
         SplitBrain => False,
-        /// The reports are too old to tell.
+        /// The reports of the nodes are too old to tell.
         Stale => Unknown,
     }
 }
@@ -198,7 +198,7 @@ reasons! {
         ForeignRouter => True,
         /// Another host claims one of the addresses.
         AddressConflict => True,
-        /// More than one node is master.
+        /// More than one node holds the addresses.
         SplitBrain => True,
         /// Nothing is wrong.
         AsExpected => False,

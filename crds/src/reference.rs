@@ -4,8 +4,9 @@
 //! such as a label selector, is described once and linked to.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrBool, ValidationRule,
 };
+use serde_json::Value;
 
 use crate::condition::{
     AcceptedReason, ConditionReason, DegradedReason, GroupAcceptedReason, HealthCheckAcceptedReason, ProgrammedReason,
@@ -17,7 +18,10 @@ use crate::schema::{Range, schema_of_items};
 
 const INTRODUCTION: &str = include_str!("reference/introduction.md");
 
-/// Files that hold an example of a kind; the operator's own has none.
+const CONDITIONS: &str = "A reason says why a condition has its status. All conditions but `Degraded` are good when they \
+    are `True`. A NodeConfig has `Programmed` alone, about its own node.";
+
+/// Files with an example of a kind. Nobody writes the others.
 const EXAMPLES: [(&str, &str); 3] = [
     ("VirtualIP", include_str!("../../docs/examples/dual-stack/web.yaml")),
     ("HealthCheck", include_str!("../../docs/examples/dual-stack/web.yaml")),
@@ -26,17 +30,18 @@ const EXAMPLES: [(&str, &str); 3] = [
 
 /// The whole page.
 pub fn markdown() -> String {
-    let mut page = Page { text: INTRODUCTION.to_owned(), described: Vec::new() };
+    let mut page = Page { paragraphs: vec![INTRODUCTION.trim_end().to_owned()], described: Vec::new() };
     for definition in &definition::all() {
         page.kind(definition);
     }
-    page.text += &conditions();
-    page.text
+    page.conditions();
+    page.paragraphs.join("\n\n") + "\n"
 }
 
 /// The page as far as it is written.
 struct Page {
-    text: String,
+    /// Without the empty lines between them.
+    paragraphs: Vec<String>,
     /// Objects that have a section, or will have one: their form and the heading.
     described: Vec<(JSONSchemaProps, String)>,
 }
@@ -50,50 +55,42 @@ struct Object<'a> {
 impl Page {
     fn kind(&mut self, definition: &CustomResourceDefinition) {
         let names = &definition.spec.names;
-        let schemas = definition.spec.versions.iter().filter_map(|version| version.schema.as_ref());
-        let Some(schema) = schemas.filter_map(|schema| schema.open_api_v3_schema.as_ref()).next() else { return };
-        self.text += &format!("\n## {}\n\n{}\n", names.kind, described(schema));
-        let short = names.short_names.iter().flatten().map(|name| format!(" or `{name}`")).collect::<String>();
-        self.text += &format!("\nIn `kubectl`: `{}`{short}.\n", names.plural);
-        if let Some(example) = example(&names.kind) {
-            self.text += &format!("\n```yaml\n{example}\n```\n");
-        }
-        for (name, part) in
-            schema.properties.iter().flatten().filter(|(name, _)| ["spec", "status"].contains(&name.as_str()))
-        {
-            self.object(&Object { path: format!("{}.{name}", names.kind), schema: part }, 3);
+        let mut schemas = definition.spec.versions.iter().filter_map(|version| version.schema.as_ref());
+        let Some(schema) = schemas.find_map(|schema| schema.open_api_v3_schema.as_ref()) else { return };
+        let words: Vec<_> = [&names.plural].into_iter().chain(names.short_names.iter().flatten()).cloned().collect();
+        self.paragraphs.push(format!("## {}", names.kind));
+        self.paragraphs.push(format!("{} In `kubectl`: `{}`.", description(schema), words.join("` or `")));
+        self.paragraphs.extend(example(&names.kind).map(|example| format!("```yaml\n{example}\n```")));
+        for (name, part) in fields(schema).filter(|(name, _)| ["spec", "status"].contains(&name.as_str())) {
+            let part = Object { path: format!("{}.{name}", names.kind), schema: part };
+            self.described.push((form(part.schema), part.path.clone()));
+            self.object(&part, "###");
         }
     }
 
     /// A section, and below it those of the objects in it that are new.
-    fn object(&mut self, object: &Object<'_>, depth: usize) {
-        let heading = "#".repeat(depth);
-        self.text += &format!("\n{heading} {}\n", object.path);
-        if !described(object.schema).is_empty() {
-            self.text += &format!("\n{}\n", described(object.schema));
-        }
+    fn object(&mut self, object: &Object<'_>, heading: &str) {
         let mut inner = Vec::new();
-        let rows: Vec<Vec<String>> = fields(object.schema)
+        let rows: Vec<_> = fields(object.schema)
             .map(|(name, field)| {
                 let mut kind = type_of(field);
                 if let Some(nested) = nested(&format!("{}.{name}", object.path), field) {
-                    let path = self.section_of(nested, &mut inner);
-                    kind = format!("[{kind}](#{})", anchor(&path));
+                    kind = format!("[{kind}](#{})", anchor(&self.section_of(nested, &mut inner)));
                 }
                 let required = object.schema.required.iter().flatten().any(|required| required == name);
-                vec![
-                    format!("`{name}`"),
-                    kind,
-                    default_of(field, required),
-                    allowed(field),
-                    in_a_cell(&described(field)),
-                ]
+                let default = default_of(field, required);
+                vec![format!("`{name}`"), kind, default, allowed(field), in_a_cell(&description(field))]
             })
             .collect();
-        self.text += &table(&["field", "type", "default", "allowed", "description"], rows);
-        self.text += &rules(object.schema);
-        for nested in &inner {
-            self.object(nested, 4);
+        self.paragraphs.push(format!("{heading} {}", object.path));
+        self.paragraphs.push(description(object.schema));
+        self.paragraphs.push(table(&["field", "type", "default", "allowed", "description"], &rows));
+        let rules = rules(object.schema);
+        if !rules.is_empty() {
+            self.paragraphs.extend(["Rules:".to_owned(), rules.join("\n")]);
+        }
+        for object in &inner {
+            self.object(object, "####");
         }
     }
 
@@ -108,6 +105,28 @@ impl Page {
         inner.push(object);
         path
     }
+
+    fn conditions(&mut self) {
+        self.paragraphs.extend(["## Conditions".to_owned(), CONDITIONS.to_owned()]);
+        let mut section = |kind: &str, rows: &[Vec<Vec<String>>]| {
+            self.paragraphs.push(format!("### Conditions of a {kind}"));
+            self.paragraphs.push(table(&["condition", "status", "reason", "meaning"], &rows.concat()));
+        };
+        let ready = reasons(ReadyReason::ALL);
+        let programmed = reasons(ProgrammedReason::ALL);
+        let degraded = reasons(DegradedReason::ALL);
+        section("VirtualIP", &[reasons(AcceptedReason::ALL), programmed, ready.clone(), degraded]);
+        section("HealthCheck", &[reasons(HealthCheckAcceptedReason::ALL)]);
+        section("VirtualIPGroup", &[reasons(GroupAcceptedReason::ALL), ready]);
+    }
+}
+
+fn reasons<R: ConditionReason>(all: &[R]) -> Vec<Vec<String>> {
+    let row = |reason: &R| {
+        let word = format!("`{}`", reason.as_str());
+        vec![R::TYPE.to_string(), reason.status().to_string(), word, reason.meaning().to_owned()]
+    };
+    all.iter().map(row).collect()
 }
 
 /// A schema without what differs between its uses.
@@ -120,16 +139,15 @@ fn form(schema: &JSONSchemaProps) -> JSONSchemaProps {
 /// The document of this kind, with the comment above it.
 fn example(kind: &str) -> Option<&'static str> {
     let (_, file) = EXAMPLES.iter().find(|(of, _)| *of == kind)?;
-    file.split("\n---\n")
-        .find(|document| document.lines().any(|line| line == format!("kind: {kind}")))
-        .map(str::trim_end)
+    let is_of_kind = |document: &&str| document.lines().any(|line| line.strip_prefix("kind: ") == Some(kind));
+    file.split("\n---\n").find(is_of_kind).map(str::trim_end)
 }
 
 fn fields(schema: &JSONSchemaProps) -> impl Iterator<Item = (&String, &JSONSchemaProps)> {
     schema.properties.iter().flatten()
 }
 
-/// The object that a field holds, directly or in a list, if it has fields of its own.
+/// The object with fields of its own that a field holds, directly or in a list.
 fn nested<'a>(path: &str, field: &'a JSONSchemaProps) -> Option<Object<'a>> {
     let (path, schema) = match schema_of_items(field) {
         Some(items) => (format!("{path}[]"), items),
@@ -145,9 +163,9 @@ fn type_of(field: &JSONSchemaProps) -> String {
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &field.additional_properties {
         return format!("map of {}s", type_of(values));
     }
-    match (field.format.as_deref(), is_duration(field)) {
-        (Some("date-time"), _) => "time".to_owned(),
-        (_, true) => "duration".to_owned(),
+    match field.format.as_deref() {
+        Some("date-time") => "time".to_owned(),
+        _ if is_duration(field) => "duration".to_owned(),
         _ => field.type_.clone().unwrap_or_default(),
     }
 }
@@ -157,124 +175,98 @@ fn is_duration(field: &JSONSchemaProps) -> bool {
     field.max_length.is_some_and(|length| usize::try_from(length) == Ok(duration::MAX_LENGTH))
 }
 
-/// That of an object is what the defaults of its own fields come to.
+/// Nothing for an object: it is what the defaults of its own fields come to.
 fn default_of(field: &JSONSchemaProps, required: bool) -> String {
     match &field.default {
         _ if required => "required".to_owned(),
-        Some(default) if !default.0.is_object() => {
-            let text = default.0.as_str().map_or_else(|| default.0.to_string(), str::to_owned);
-            format!("`{text}`")
-        }
+        Some(default) if !default.0.is_object() => code(&default.0),
         _ => String::new(),
     }
 }
 
 fn allowed(field: &JSONSchemaProps) -> String {
-    let mut parts = Vec::new();
-    if let Some(choices) = &field.enum_ {
-        let choice = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        parts.push(choices.iter().map(|value| format!("`{}`", choice(&value.0))).collect::<Vec<_>>().join(", "));
-    }
-    let mut range = |given: bool, text: String| parts.extend(given.then_some(text));
-    range(field.minimum.is_some() || field.maximum.is_some(), Range(field.minimum, field.maximum).to_string());
-    let length = (field.min_length.is_some() || field.max_length.is_some()) && !is_duration(field);
-    range(length, format!("{} characters", Range(field.min_length, field.max_length)));
-    let entries = field.min_items.is_some() || field.max_items.is_some();
-    range(entries, format!("{} entries", Range(field.min_items, field.max_items)));
-    range(field.x_kubernetes_list_type.as_deref() == Some("set"), "no entry twice".to_owned());
-    for key in field.x_kubernetes_list_map_keys.iter().flatten() {
-        parts.push(format!("no `{key}` twice"));
-    }
-    if let Some(each) = schema_of_items(field).map(allowed).filter(|each| !each.is_empty()) {
-        parts.push(format!("each {each}"));
-    }
-    parts.join("; ")
+    let (least, most) = (field.minimum, field.maximum);
+    let (shortest, longest) = (field.min_length, field.max_length.filter(|_| !is_duration(field)));
+    let (fewest, most_entries) = (field.min_items, field.max_items);
+    let choices = field.enum_.as_ref().map(|choices| choices.iter().map(|choice| code(&choice.0)).collect::<Vec<_>>());
+    let is_set = field.x_kubernetes_list_type.as_deref() == Some("set");
+    let keys = field.x_kubernetes_list_map_keys.as_ref();
+    let each = schema_of_items(field).map(allowed).filter(|each| !each.is_empty());
+    let parts = [
+        choices.map(|choices| choices.join(", ")),
+        least.or(most).map(|_| Range(least, most).to_string()),
+        shortest.or(longest).map(|_| format!("{} characters", Range(shortest, longest))),
+        fewest.or(most_entries).map(|_| format!("{} entries", Range(fewest, most_entries))),
+        is_set.then(|| "no entry twice".to_owned()),
+        keys.map(|keys| format!("no `{}` twice", keys.join(", "))),
+        each.map(|each| format!("each {each}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// The rules of an object and of its fields, each message once, with the fields that it is about.
-fn rules(schema: &JSONSchemaProps) -> String {
-    let mut messages: Vec<(String, Vec<String>)> = Vec::new();
-    let mut add = |field: String, message: &str| match messages.iter_mut().find(|(known, _)| known == message) {
-        Some((_, fields)) => fields.push(field),
-        None => messages.push((message.to_owned(), vec![field])),
-    };
-    for rule in schema.x_kubernetes_validations.iter().flatten() {
-        let field = rule.field_path.as_deref().unwrap_or_default().trim_start_matches('.');
-        add(field.to_owned(), rule.message.as_deref().unwrap_or(&rule.rule));
+/// The rules of an object and of its fields: each message once, with the fields that it is about.
+fn rules(schema: &JSONSchemaProps) -> Vec<String> {
+    let mut messages: Vec<(&str, Vec<String>)> = Vec::new();
+    for (place, rule) in placed_rules(schema) {
+        let message = rule.message.as_deref().unwrap_or(&rule.rule);
+        match messages.iter_mut().find(|(known, _)| *known == message) {
+            Some((_, places)) => places.push(place),
+            None => messages.push((message, vec![place])),
+        }
     }
+    let line = |(message, places): &(&str, Vec<String>)| {
+        let places: Vec<_> =
+            places.iter().filter(|place| !place.is_empty()).map(|place| format!("`{place}`")).collect();
+        if places.is_empty() { format!("- {message}") } else { format!("- {}: {message}", places.join(", ")) }
+    };
+    messages.iter().map(line).collect()
+}
+
+/// The rules of an object, and those of its fields that have no section to stand in; each with the field it is about.
+fn placed_rules(schema: &JSONSchemaProps) -> Vec<(String, &ValidationRule)> {
+    let field_path = |rule: &ValidationRule| rule.field_path.clone().unwrap_or_default();
+    let own = schema.x_kubernetes_validations.iter().flatten();
+    let mut placed: Vec<_> = own.map(|rule| (field_path(rule).trim_start_matches('.').to_owned(), rule)).collect();
     for (name, field) in fields(schema) {
-        // The rules of an object stand in its own section.
-        let own = Some((name.clone(), field)).filter(|(_, field)| field.properties.is_none());
-        let items = schema_of_items(field).filter(|items| items.properties.is_none());
-        for (name, field) in own.into_iter().chain(items.map(|items| (format!("{name}[]"), items))) {
-            for rule in field.x_kubernetes_validations.iter().flatten() {
-                add(name.clone(), rule.message.as_deref().unwrap_or(&rule.rule));
+        let items = schema_of_items(field).map(|items| (format!("{name}[]"), items));
+        for (place, schema) in [(name.clone(), field)].into_iter().chain(items) {
+            if schema.properties.is_none() {
+                let rules = schema.x_kubernetes_validations.iter().flatten();
+                placed.extend(rules.map(|rule| (place.clone(), rule)));
             }
         }
     }
-    if messages.is_empty() {
-        return String::new();
-    }
-    let mut text = "\nRules:\n\n".to_owned();
-    for (message, fields) in messages {
-        let fields: Vec<String> =
-            fields.iter().filter(|field| !field.is_empty()).map(|field| format!("`{field}`")).collect();
-        let about = if fields.is_empty() { String::new() } else { format!("{}: ", fields.join(", ")) };
-        text += &format!("- {about}{message}\n");
-    }
-    text
-}
-
-fn conditions() -> String {
-    let text = "\n## Conditions\n\nAs everywhere in Kubernetes, a reason tells why a condition has its status. All conditions but \
-                `Degraded` are good when they are `True`.\n";
-    let mut text = text.to_owned();
-    let mut section = |kind: &str, rows: Vec<Vec<String>>| {
-        text += &format!("\n### Conditions of a {kind}\n");
-        text += &table(&["condition", "status", "reason", "meaning"], rows);
-    };
-    let vip = [reasons(AcceptedReason::ALL), reasons(ProgrammedReason::ALL), reasons(ReadyReason::ALL)];
-    section("VirtualIP", [vip.concat(), reasons(DegradedReason::ALL)].concat());
-    section("HealthCheck", reasons(HealthCheckAcceptedReason::ALL));
-    section("VirtualIPGroup", [reasons(GroupAcceptedReason::ALL), reasons(ReadyReason::ALL)].concat());
-    section("NodeConfig", reasons(ProgrammedReason::ALL));
-    text
-}
-
-fn reasons<R: ConditionReason>(all: &[R]) -> Vec<Vec<String>> {
-    let row = |reason: &R| {
-        let (status, word) = (reason.status(), reason.as_str());
-        vec![R::TYPE.to_string(), status.to_string(), format!("`{word}`"), reason.meaning().to_owned()]
-    };
-    all.iter().map(row).collect()
+    placed
 }
 
 /// A table, without the columns that have nothing in them.
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let used: Vec<bool> = (0..header.len())
-        .map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty())))
-        .collect();
+fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let is_used = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()));
+    let used: Vec<bool> = (0..header.len()).map(is_used).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let cells: Vec<&str> = cells.zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell).collect();
-        format!("| {} |\n", cells.join(" | "))
+        format!("| {} |", cells.join(" | "))
     };
-    let mut text = "\n".to_owned() + &line(&mut header.iter().copied()) + &line(&mut header.iter().map(|_| "---"));
-    for row in &rows {
-        text += &line(&mut row.iter().map(String::as_str));
-    }
-    text
+    let mut lines = vec![line(&mut header.iter().copied()), line(&mut header.iter().map(|_| "---"))];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.join("\n")
 }
 
-fn described(schema: &JSONSchemaProps) -> String {
+fn description(schema: &JSONSchemaProps) -> String {
     schema.description.clone().unwrap_or_default()
 }
 
-/// One line, whose bars are no borders.
+/// A value as YAML has it.
+fn code(value: &Value) -> String {
+    format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// In one line, without bars that would be borders.
 fn in_a_cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// The name that a heading gets in a link.
+/// What a heading is called in a link.
 fn anchor(heading: &str) -> String {
     heading.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

@@ -25,7 +25,7 @@ pub struct HealthCheckReference {
     pub reverse: bool,
 }
 
-/// A health check of a NodeConfig: as [`HealthCheckReference`], with its weight resolved.
+/// Lets a health check decide about a group, as in a VirtualIP, with its weight resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackedHealthCheck {

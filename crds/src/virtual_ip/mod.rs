@@ -127,8 +127,7 @@ pub struct VirtualIPSpec {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub node_priorities: Vec<NodePriority>,
 
-    /// `Spread`: masters are spread evenly over the nodes, moving as few as possible when nodes come and go.
-    /// `Priority`: priority and nodePriorities decide. Default: `Priority` if one of them is given, else `Spread`.
+    /// Who decides which node is master: see [`Placement`], whose description is the one in the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
 
@@ -225,7 +224,8 @@ pub struct NodePriority {
     pub priority: u8,
 }
 
-/// Who decides which node is master.
+/// `Spread`: masters are spread evenly over the nodes, moving as few as possible when nodes come and go.
+/// `Priority`: priority and nodePriorities decide. Default: `Priority` if one of them is given, else `Spread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Placement {
     /// Masters are spread evenly over the nodes.

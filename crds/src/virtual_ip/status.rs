@@ -15,6 +15,7 @@ pub struct VirtualIPStatus {
     pub observed_generation: Option<i64>,
     /// The virtual router ID in use: 1 to 255.
     #[serde(default, rename = "virtualRouterID", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 255))]
     pub virtual_router_id: Option<u8>,
     /// The node that holds the addresses. Written by its agent when it becomes master.
     #[serde(default, skip_serializing_if = "Option::is_none")]

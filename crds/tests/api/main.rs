@@ -6,5 +6,6 @@
 mod defaults;
 mod definitions;
 mod objects;
+mod reference;
 mod rules;
 mod schema;
