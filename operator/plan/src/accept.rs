@@ -152,7 +152,7 @@ fn node_refusal(
         let message = "spec.nodeSelector matches no node: change it, or label the nodes that may hold the addresses";
         return Some(Verdict::new(AcceptedReason::NoMatchingNodes, message));
     }
-    if vip.spec.transport != Transport::Unicast || selected.len() < 2 {
+    if vip.spec.transport != Transport::Unicast {
         return None;
     }
     let families: BTreeSet<bool> = addresses.iter().map(|address| address.address().is_ipv6()).collect();

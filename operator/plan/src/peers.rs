@@ -12,6 +12,14 @@ use crate::node::ClusterNode;
 /// What the agents reported of their interfaces, by node.
 pub(crate) struct Interfaces<'a>(BTreeMap<&'a str, &'a [InterfaceStatus]>);
 
+/// Where a node's adverts come from.
+#[derive(Clone, Copy)]
+struct Source {
+    address: IpAddr,
+    /// Whether that is sure enough to shut out everybody else: a mistake would make two masters.
+    certain: bool,
+}
+
 /// The other routers of an election.
 pub(crate) struct Peers {
     pub(crate) list: Vec<Peer>,
@@ -33,13 +41,16 @@ impl<'a> Interfaces<'a> {
     /// What the agent reports of its interfaces is certain. Before it has reported, an internal address of the node is
     /// taken if it can lie on the LAN of the VIP. IPv6 multicast adverts come from link-local addresses, which a node
     /// object never has.
-    fn source(&self, node: &ClusterNode, candidate: &Candidate<'_>, family: Family) -> Option<IpAddr> {
+    fn source(&self, node: &ClusterNode, candidate: &Candidate<'_>, family: Family) -> Option<Source> {
         let link_local = family == Family::IPv6 && candidate.vip.spec.transport == Transport::Multicast;
         let suitable = |address: &IpAddr| Family::of(*address) == family && is_link_local(*address) == link_local;
-        match self.0.get(node.name.as_str()) {
-            Some(interfaces) => reported(interfaces, node, candidate).into_iter().find(suitable),
-            None => node.addresses.iter().copied().filter(suitable).find(|address| on_lan(*address, candidate)),
+        if let Some(interfaces) = self.0.get(node.name.as_str()) {
+            let mut reported = reported(interfaces, node, candidate).into_iter();
+            return reported.find(suitable).map(|address| Source { address, certain: true });
         }
+        let lan = Lan::of(candidate, family);
+        let mut internal = node.addresses.iter().copied().filter(suitable);
+        internal.find(|address| lan.may_have(*address)).map(|address| Source { address, certain: lan.is_known() })
     }
 }
 
@@ -51,15 +62,21 @@ pub(crate) fn peers(
     priorities: &BTreeMap<usize, u8>,
     interfaces: &Interfaces<'_>,
 ) -> Peers {
-    let others = priorities.iter().filter(|(node, _)| **node != own);
-    let mut list: Vec<Peer> = others
-        .filter_map(|(place, priority)| {
-            let node = nodes.get(*place)?;
-            let address = interfaces.source(node, candidate, family).map(|address| address.to_string());
-            Some(Peer { name: node.name.clone(), address, priority: Some(*priority) })
+    let unicast = candidate.vip.spec.transport == Transport::Unicast;
+    let others = nodes.iter().enumerate().filter(|(place, _)| *place != own);
+    // A node that is not selected may still hold the addresses: whoever has not heard of the change yet goes on. Adverts
+    // are sent to those that take part only.
+    let others = others.filter(|(place, _)| !unicast || priorities.contains_key(place));
+    let found: Vec<(Peer, bool)> = others
+        .map(|(place, node)| {
+            let source = interfaces.source(node, candidate, family);
+            let address = source.map(|source| source.address.to_string());
+            let peer = Peer { name: node.name.clone(), address, priority: priorities.get(&place).copied() };
+            (peer, source.is_some_and(|source| source.certain))
         })
         .collect();
-    let all_addressed = list.iter().all(|peer| peer.address.is_some());
+    let known = !found.is_empty() && found.iter().all(|(_, certain)| *certain);
+    let mut list: Vec<Peer> = found.into_iter().map(|(peer, _)| peer).collect();
     let external = candidate
         .vip
         .spec
@@ -71,7 +88,7 @@ pub(crate) fn peers(
         address: Some(peer.address.clone()),
         priority: peer.priority,
     }));
-    Peers { known: all_addressed && !list.is_empty(), list }
+    Peers { list, known }
 }
 
 /// The addresses on the interface that the VIP uses on this node.
@@ -84,13 +101,25 @@ fn reported(interfaces: &[InterfaceStatus], node: &ClusterNode, candidate: &Cand
     addresses.filter_map(|text| parse_with_prefix(text)).map(|(address, _)| address).collect()
 }
 
-/// Without a prefix length nothing speaks against an address.
-fn on_lan(address: IpAddr, candidate: &Candidate<'_>) -> bool {
-    let host_only = |vip: IpAddr, length: u8| length == if vip.is_ipv4() { 32 } else { 128 };
-    let lan = candidate.addresses.iter().filter_map(|vip| Some((vip.address(), vip.prefix_length()?)));
-    let mut lan =
-        lan.filter(|(vip, length)| vip.is_ipv4() == address.is_ipv4() && !host_only(*vip, *length)).peekable();
-    lan.peek().is_none() || lan.any(|(vip, length)| subnet_contains(vip, length, address))
+/// The subnets of the VIP, as far as its prefix lengths tell them.
+struct Lan(Vec<(IpAddr, u8)>);
+
+impl Lan {
+    fn of(candidate: &Candidate<'_>, family: Family) -> Self {
+        let host_only = |vip: IpAddr, length: u8| length == if vip.is_ipv4() { 32 } else { 128 };
+        let vips = candidate.addresses.iter().filter(|vip| vip.family() == family);
+        let subnets = vips.filter_map(|vip| Some((vip.address(), vip.prefix_length()?)));
+        Self(subnets.filter(|(vip, length)| !host_only(*vip, *length)).collect())
+    }
+
+    /// Without a prefix length nothing speaks against an address, and nothing for it.
+    fn is_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn may_have(&self, address: IpAddr) -> bool {
+        !self.is_known() || self.0.iter().any(|(vip, length)| subnet_contains(*vip, *length, address))
+    }
 }
 
 fn holds_subnet(interface: &InterfaceStatus, candidate: &Candidate<'_>) -> bool {

@@ -90,6 +90,14 @@ fn unicast_needs_the_addresses_of_all_nodes() {
 }
 
 #[test]
+fn unicast_alone_among_nodes_that_nobody_has_described_is_refused() {
+    // Every agent would find itself alone, and all would be master.
+    let unicast = vip_with("web", "192.0.2.10", |spec| spec.transport = Transport::Unicast);
+    let world = World { virtual_ips: vec![unicast], nodes: vec![node("a")], ..World::default() };
+    assert_eq!(verdict(&world, "web").0, Reason::InvalidSpec);
+}
+
+#[test]
 fn a_virtual_mac_address_is_refused_rather_than_ignored() {
     let world = World {
         virtual_ips: vec![vip_with("web", "192.0.2.10", |spec| spec.virtual_mac = true)],

@@ -88,3 +88,34 @@ fn a_node_alone_knows_nobody_and_obeys_anybody() {
     let plan = World { virtual_ips: vec![vip("web", "192.0.2.10")], nodes: vec![node("a")], ..World::default() }.plan();
     assert!(!router(&plan, "a").peers_known);
 }
+
+#[test]
+fn without_a_prefix_length_an_internal_address_is_no_proof() {
+    // The VIP may live on another interface than the one that the Node object tells of.
+    let nodes = vec![node_at("a", &["10.0.0.1"]), node_at("b", &["10.0.0.2"])];
+    let plan = World { virtual_ips: vec![vip("web", "192.0.2.10")], nodes, ..World::default() }.plan();
+    assert_eq!(addresses(router(&plan, "a")), [Some("10.0.0.2")]);
+    assert!(!router(&plan, "a").peers_known);
+}
+
+#[test]
+fn external_peers_alone_do_not_shut_out_the_nodes_that_nobody_has_described() {
+    let external = ExternalPeer { address: "192.0.2.254".into(), name: None, priority: None };
+    let web = vip_with("web", "192.0.2.10/24", |spec| spec.external_peers = vec![external]);
+    let plan = World { virtual_ips: vec![web], nodes: vec![node("a")], ..World::default() }.plan();
+    assert!(!router(&plan, "a").peers_known);
+}
+
+#[test]
+fn a_node_that_is_not_selected_is_no_stranger() {
+    // It may be master until it hears of the change.
+    let labels =
+        holdfast_crds::LabelSelector { match_labels: [("edge".into(), "yes".into())].into(), ..Default::default() };
+    let web = vip_with("web", "192.0.2.10/24", |spec| spec.node_selector = Some(labels));
+    let edge = |name, address: &str| crate::objects::labelled(node_at(name, &[address]), "edge", "yes");
+    let nodes = vec![edge("a", "192.0.2.1"), edge("b", "192.0.2.2"), node_at("c", &["192.0.2.3"])];
+    let plan = World { virtual_ips: vec![web], nodes, ..World::default() }.plan();
+    assert_eq!(addresses(router(&plan, "a")), [Some("192.0.2.2"), Some("192.0.2.3")]);
+    assert_eq!(router(&plan, "a").peers[1].priority, None);
+    assert!(plan.node_configs["c"].virtual_routers.is_empty());
+}
