@@ -97,6 +97,10 @@ impl Group {
             (Some(_), State::Fault) | (None, State::Backup | State::Master) => {}
             (Some(reason), _) => self.enter_fault(now, reason, actions),
             (None, State::Initialize) if self.is_pending() => {}
+            // What made the fault is over, but a first result is still waited for: it may be another fault.
+            (None, State::Fault) if self.is_pending() => {
+                self.set_state(now, State::Initialize, Reason::Recovered, actions);
+            }
             (None, State::Initialize) => self.begin_electing(now, Reason::Started, actions),
             (None, State::Fault) => self.begin_electing(now, Reason::Recovered, actions),
         }

@@ -122,11 +122,7 @@ impl Group {
     /// Gives the claim up of our own accord, and leaves it to others for as long as they need to take it.
     pub(super) fn resign(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.release_mastership(now, actions);
-        let longest = self.config.members().iter().map(|config| {
-            let interval = config.interval.get();
-            timing::release_bound(&config.protocol, interval)
-        });
-        let hold_down = longest.max().unwrap_or_default();
+        let hold_down = self.release_bound();
         self.expect_own_interval();
         self.follow(now, None, Reason::Resigned, actions);
         self.timers.set(GroupTimer::HoldDown, now.saturating_add(hold_down));
@@ -147,13 +143,23 @@ impl Group {
         }
     }
 
+    /// How long the addresses are held for a successor that is not heard of: a group is taken over as a whole, so its
+    /// slowest member decides.
+    fn release_bound(&self) -> Duration {
+        let bounds = self.config.members().iter().map(|config| {
+            let interval = config.interval.get();
+            timing::release_bound(&config.protocol, interval)
+        });
+        bounds.max().unwrap_or_default()
+    }
+
     /// Stops adverts and announcements, and starts the bound for holding the addresses.
     fn cease(&mut self, now: Instant) {
-        for (_, config, member) in self.parts() {
+        let bound = self.release_bound();
+        for (_, _, member) in self.parts() {
             member.timers.cancel_all();
             member.counters.released_master += 1;
             if !member.installed.is_empty() {
-                let bound = timing::release_bound(&config.protocol, config.interval.get());
                 member.timers.set(MemberTimer::Release, now.saturating_add(bound));
             }
         }

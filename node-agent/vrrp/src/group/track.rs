@@ -55,7 +55,7 @@ impl Group {
             }
             changed = true;
             let rival = self.config.members().get(usize::from(index.0)).and_then(|config| config.rival);
-            claim_lost |= after < before && rival.is_some_and(|rival| after < rival);
+            claim_lost |= rival.is_some_and(|rival| before >= rival && after < rival);
             if self.state == State::Backup {
                 self.shift_master_down(index, before, after);
             }

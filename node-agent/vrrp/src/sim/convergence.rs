@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::clock::Time;
 use super::instance::Instance;
 use super::probe::{Probe, Sight};
-use super::rules::{Broken, Rule, longest_handover};
+use super::rules::{Broken, GRACE, Rule, skew};
 use super::setup::{ElectionIndex, NodeIndex};
 use super::step::{Change, NodeSet, Refusal};
 use super::table::Situation;
@@ -101,7 +101,7 @@ impl World {
     fn longest_convergence(&self) -> Duration {
         let elections = self.script.setup.elections.iter().zip(&self.longest_interval).enumerate();
         let longest = elections.map(|(election, (setup, interval))| {
-            let down = longest_handover(&setup.protocol, *interval);
+            let down = *interval * 3 + skew(&setup.protocol, 1, *interval) + GRACE;
             down * 3 + self.longest_delay(election) + *interval * 2
         });
         longest.max().unwrap_or_default() + self.longest_retry() + self.startup() * 2

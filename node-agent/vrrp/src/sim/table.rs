@@ -156,13 +156,13 @@ pub fn outcomes(situation: Situation, input: Input) -> &'static [Situation] {
         (Stopped, _) => &[Stopped],
 
         // Causes of faults, whatever the state. Leaving a fault passes through the state of a backup, but an owner of
-        // the addresses waits for nobody.
+        // the addresses waits for nobody; and a first result that is still missing may be another fault.
         (_, Input::LinkDown | Input::CheckFails) => &[Fault],
         (Pending, Input::LinkUp | Input::CheckPasses) => &[Pending, Backup, Master],
         (Pending, Input::Reconfigure) => &[Pending, Fault, Backup, Master],
         (Pending, _) => &[Pending],
-        (Fault, Input::LinkUp | Input::CheckPasses | Input::Timer) => &[Fault, Backup, Master],
-        (Fault, Input::Reconfigure) => &[Fault, Backup, Master],
+        (Fault, Input::Timer) => &[Fault, Backup, Master],
+        (Fault, Input::LinkUp | Input::CheckPasses | Input::Reconfigure) => &[Fault, Pending, Backup, Master],
         (Fault, _) => &[Fault],
 
         (Backup, Input::Timer) => &[Backup, Master],

@@ -37,10 +37,14 @@ fn a_tie_that_was_won_long_ago_decides_nothing() {
 
 #[test]
 fn a_tie_against_a_higher_address_is_never_noted_as_won() {
-    let members = vec![member(), member_v6(), holdfast_vrrp::MemberConfig {
-        virtual_router_id: holdfast_vrrp::VirtualRouterId::new(52).unwrap(),
-        ..member_v6()
-    }];
+    let members = vec![
+        member(),
+        member_v6(),
+        holdfast_vrrp::MemberConfig {
+            virtual_router_id: holdfast_vrrp::VirtualRouterId::new(52).unwrap(),
+            ..member_v6()
+        },
+    ];
     let config = holdfast_vrrp::GroupConfig::new(members, PREEMPT, Vec::new()).unwrap();
     let mut router = Router::master(config);
     let third = holdfast_vrrp::MemberIndex(2);

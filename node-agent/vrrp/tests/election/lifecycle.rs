@@ -13,13 +13,7 @@ fn a_stopped_group_says_nothing_whatever_happens() {
 
     let mut actions = router.track(0, TrackState::Down);
     actions.extend(router.hear(STRANGER, 255));
-    actions.extend(router.hear_listing(
-        FIRST,
-        BELOW,
-        holdfast_vrrp::Claim::Master(priority(1)),
-        interval,
-        &other_list,
-    ));
+    actions.extend(router.hear_listing(FIRST, BELOW, holdfast_vrrp::Claim::Master(priority(1)), interval, &other_list));
     actions.extend(router.link_down(FIRST));
     actions.extend(router.links_up());
     actions.extend(router.reconfigure(&tracking(with_priority(200), vec![weight(-15)])));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use holdfast_vrrp::wire::{AdvertRepr, Datagram, advert};
 use holdfast_vrrp::{
-    Action, AdvertInterval, Announcements, Claim, Epoch, Event, Family, Group, GroupConfig, Instant, Ipv4Checksum, Link,
-    MemberConfig, MemberIndex, Notice, Preemption, Priority, Protocol, Reason, State, TrackState, Tracker, Transport,
-    VirtualRouterId, Weight,
+    Action, AdvertInterval, Announcements, Claim, Epoch, Event, Family, Group, GroupConfig, Instant, Ipv4Checksum,
+    Link, MemberConfig, MemberIndex, Notice, Preemption, Priority, Protocol, Reason, State, TrackState, Tracker,
+    Transport, VirtualRouterId, Weight,
 };
 
 pub(crate) const V2: Protocol = Protocol::V2 { password: None };
@@ -225,8 +225,7 @@ impl Router {
         addresses: &[IpAddr],
     ) -> Vec<Action> {
         let config = self.config(member);
-        let repr =
-            AdvertRepr { vrid: config.virtual_router_id, claim, protocol: config.protocol, interval, addresses };
+        let repr = AdvertRepr { vrid: config.virtual_router_id, claim, protocol: config.protocol, interval, addresses };
         let (source, destination) = (ip(from), advert::group(config.family));
         let mut message = vec![0; repr.length()];
         repr.emit(source, destination, &mut message).unwrap();

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::facts::{GRACE, longest_handover};
+use super::facts::GRACE;
 use super::{Case, Rule, Verdict};
 use crate::action::Action;
 use crate::event::{Event, MemberIndex};
@@ -85,13 +85,12 @@ fn is_gone(case: &Case<'_>, wanted: IpAddr) -> bool {
 
 impl Leaving {
     fn follow(&mut self, case: &Case<'_>, index: MemberIndex) {
-        let Some((config, _)) = case.facts.member(index) else { return };
         if case.situation == Situation::Master {
             *self = Self::default();
             return;
         }
         if case.facts.situation == Situation::Master {
-            let bound = longest_handover(&config.protocol, config.interval.get());
+            let bound = case.facts.longest_handover();
             *self = Self { bound: Some(case.now.saturating_add(bound)), successor: None };
         }
         let heard = matches!(case.event, Event::Packet { member, .. } if *member == index)

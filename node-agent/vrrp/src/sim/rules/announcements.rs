@@ -17,13 +17,15 @@ pub(super) struct AnnouncementBudget(Vec<Budget>);
 struct Budget {
     /// Since when the schedule runs: a takeover or a new configuration.
     since: Instant,
-    /// Announcements by timer since then, of the address that had most.
-    by_timer: u64,
-    /// When the announcements were last repeated because of somebody else.
-    repeated: Option<Instant>,
+    /// Announcements on schedule since then, of the address that had most.
+    on_schedule: u64,
+    /// When this member became master, or last repeated its announcements because of somebody else.
+    fresh: Instant,
+    /// Whether somebody else was heard for whom they have not been repeated yet.
+    wanted: bool,
 }
 
-/// Repetitions because of others are at least so far apart.
+/// Repetitions because of others are at least so far apart; what comes earlier is put off.
 const LEAST_DISTANCE: Duration = Duration::from_secs(1);
 
 impl AnnouncementBudget {
@@ -39,43 +41,56 @@ impl AnnouncementBudget {
     }
 }
 
+/// Somebody else is master too, or says that an address is its own.
+fn is_about_others(case: &Case<'_>) -> bool {
+    let lower = matches!(case.input, Input::LowerPriority | Input::LowerAddress | Input::HigherAddress);
+    case.facts.situation == Situation::Master && (lower || case.input == Input::NeighborClaim)
+}
+
 impl Budget {
     fn judge(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
         let announced = most_often(case, index);
         if case.became(Situation::Master) {
-            *self = Self { since: case.now, by_timer: 0, repeated: self.repeated };
+            *self = Self { since: case.now, fresh: case.now, ..Self::default() };
         } else if let Event::Reconfigure { .. } = case.event {
-            *self = Self { since: case.now, by_timer: 0, repeated: self.repeated };
+            (self.since, self.on_schedule) = (case.now, 0);
+            self.fresh = if announced > 0 { case.now.max(self.fresh) } else { self.fresh };
         }
+        self.wanted |= is_about_others(case);
         if announced == 0 {
             return Ok(());
         }
         Rule::Announcement
             .demand(case.situation == Situation::Master, || format!("{index:?} announces in {:?}", case.situation))?;
         match case.input {
-            Input::Timer if !case.became(Situation::Master) => self.on_schedule(case, index, announced),
-            input if input.is_packet() || input == Input::NeighborClaim => self.because_of_others(case, index),
+            Input::Timer if !case.became(Situation::Master) => self.by_timer(case, index, announced),
+            _ if is_about_others(case) => self.because_of_others(case, index),
             _ => Rule::Announcement.demand(announced == 1, || format!("{index:?} announces {announced} times at once")),
         }
     }
 
-    fn on_schedule(&mut self, case: &Case<'_>, index: MemberIndex, announced: u64) -> Verdict {
-        self.by_timer += announced;
+    fn by_timer(&mut self, case: &Case<'_>, index: MemberIndex, announced: u64) -> Verdict {
         let Some((config, _)) = case.facts.member(index) else { return Ok(()) };
         let schedule = config.announcements;
         let elapsed = case.now.saturating_since(self.since);
         let refreshes = schedule.refresh.map_or(0, |refresh| elapsed.as_nanos() / refresh.as_nanos().max(1) + 1);
         let most = u128::from(schedule.count) + refreshes;
-        Rule::Announcement.demand(u128::from(self.by_timer) <= most, || {
-            format!("{index:?} has announced {} times within {elapsed:?}, {most} at most", self.by_timer)
+        // What others have caused may have been put off until now.
+        let put_off = self.wanted && case.now.saturating_since(self.fresh) >= LEAST_DISTANCE;
+        if put_off {
+            (self.fresh, self.wanted) = (case.now, false);
+        }
+        self.on_schedule += announced - u64::from(put_off);
+        Rule::Announcement.demand(u128::from(self.on_schedule) <= most, || {
+            format!("{index:?} has announced {} times within {elapsed:?}, {most} at most", self.on_schedule)
         })
     }
 
     fn because_of_others(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
-        let since = self.repeated.replace(case.now).map(|last| case.now.saturating_since(last));
-        Rule::Announcement.demand(since.is_none_or(|since| since >= LEAST_DISTANCE), || {
-            format!("{index:?} repeats its announcements after {since:?}")
-        })
+        let since = case.now.saturating_since(self.fresh);
+        (self.fresh, self.wanted) = (case.now, false);
+        Rule::Announcement
+            .demand(since >= LEAST_DISTANCE, || format!("{index:?} repeats its announcements after {since:?}"))
     }
 }
 

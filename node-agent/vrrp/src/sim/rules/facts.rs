@@ -75,6 +75,16 @@ impl Facts {
         self.is_owner() || self.config.preemption != Preemption::Never
     }
 
+    /// How long a group that was master keeps its addresses when it hears of no successor: as long as the lowest live
+    /// peer of its slowest member may need, and the time that keepalived takes to answer after its first advert.
+    pub(in crate::sim) fn longest_handover(&self) -> Duration {
+        let bounds = self.config.members().iter().map(|config| {
+            let interval = config.interval.get();
+            interval * 3 + skew(&config.protocol, 1, interval) + GRACE
+        });
+        bounds.max().unwrap_or_default()
+    }
+
     /// Whether something makes the group unfit to be master, as far as it was told.
     pub(in crate::sim) fn has_fault(&self) -> bool {
         let link = self.members.iter().any(|member| member.link == Link::Down);
@@ -86,8 +96,8 @@ impl Facts {
         match (state, event, self.situation) {
             (State::Initialize, Event::Drain | Event::Abort, _) => Situation::Stopped,
             (State::Initialize, Event::Start, Situation::New) => Situation::Pending,
-            (State::Initialize, _, situation @ (Situation::New | Situation::Pending)) => situation,
-            (State::Initialize, ..) => Situation::Stopped,
+            (State::Initialize, _, situation @ (Situation::New | Situation::Stopped)) => situation,
+            (State::Initialize, ..) => Situation::Pending,
             (State::Fault, ..) => Situation::Fault,
             (State::Backup, ..) => Situation::Backup,
             (State::Master, ..) => Situation::Master,
@@ -151,17 +161,11 @@ pub(super) fn fails(tracker: Tracker, state: TrackState) -> bool {
 }
 
 /// `Skew_Time` in nanoseconds: of the interval (RFC 9568), or of a second (RFC 3768).
-pub(super) fn skew(protocol: &Protocol, priority: u8, interval: Duration) -> Duration {
+pub(in crate::sim) fn skew(protocol: &Protocol, priority: u8, interval: Duration) -> Duration {
     let whole = if protocol.version() == 2 { Duration::from_secs(1) } else { interval };
     let nanoseconds = whole.as_nanos() * u128::from(256 - u16::from(priority)) / 256;
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// How long a master keeps its addresses when it hears of no successor: as long as the lowest live peer may need,
-/// and the time that keepalived takes to answer after its first advert.
-pub(in crate::sim) fn longest_handover(protocol: &Protocol, interval: Duration) -> Duration {
-    interval * 3 + skew(protocol, 1, interval) + GRACE
-}
-
 /// How long a successor gets from its first advert to its first announcement.
-pub(super) const GRACE: Duration = Duration::from_millis(50);
+pub(in crate::sim) const GRACE: Duration = Duration::from_millis(50);

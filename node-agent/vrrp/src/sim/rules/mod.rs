@@ -31,7 +31,7 @@ use std::fmt;
 
 pub(super) use classify::Truth;
 pub(super) use facts::Facts;
-pub(super) use facts::longest_handover;
+pub(super) use facts::{GRACE, skew};
 
 use self::addresses::Handover;
 use self::adverts::AdvertSchedule;

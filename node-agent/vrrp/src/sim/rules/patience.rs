@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::facts::{longest_handover, skew};
+use super::facts::skew;
 use super::{Case, Rule, Verdict};
 use crate::action::Reason;
 use crate::config::{MemberConfig, Preemption};
@@ -21,6 +21,8 @@ pub(super) struct Patience {
     members: Vec<Waiting>,
     /// When a lower master was heard first: the preemption delay runs from then.
     first_lower: Option<Instant>,
+    /// Whether a timer event has come since the delay was over.
+    delay_over: bool,
     /// Until when a router that resigned leaves any master alone.
     held_down: Option<Instant>,
 }
@@ -67,7 +69,7 @@ const NO_DELAY: Preemption = Preemption::Preempt { delay: Duration::ZERO };
 
 impl Patience {
     pub(super) fn new(members: usize) -> Self {
-        Self { members: vec![Waiting::default(); members], first_lower: None, held_down: None }
+        Self { members: vec![Waiting::default(); members], first_lower: None, delay_over: false, held_down: None }
     }
 
     pub(super) fn judge(&mut self, case: &Case<'_>, probes: &mut Probes) -> Verdict {
@@ -113,16 +115,14 @@ impl Patience {
 
     /// A new state: what was heard before counts no more.
     fn begin(&mut self, case: &Case<'_>) {
-        self.first_lower = None;
+        self.forget_lower();
         self.held_down = None;
         for ((_, config, _), waiting) in case.facts.parts().zip(&mut self.members) {
             let deadline = Deadline { obeyed: Some((case.now, config.interval.get())), released: None };
             *waiting = Waiting { earliest: deadline, latest: deadline, followed: Followed::Nobody };
         }
         if case.reason() == Some(Reason::Resigned) {
-            let bounds =
-                case.facts.parts().map(|(_, config, _)| longest_handover(&config.protocol, config.interval.get()));
-            self.held_down = bounds.max().map(|bound| case.now.saturating_add(bound));
+            self.held_down = Some(case.now.saturating_add(case.facts.longest_handover()));
         }
         let yielded = matches!(case.input, Input::HigherPriority | Input::HigherAddress);
         if let (true, Some(claim)) = (yielded, claim(case)) {
@@ -136,9 +136,10 @@ impl Patience {
     /// What a backup hears.
     fn hear(&mut self, case: &Case<'_>, probes: &mut Probes) {
         match case.input {
+            Input::Timer => self.end_delays(case),
             Input::Release => self.hear_release(case),
             Input::HigherPriority | Input::HigherAddress | Input::LowerAddress => {
-                self.first_lower = None;
+                self.forget_lower();
                 if let Some(claim) = claim(case) {
                     self.take_in(case, &claim, Obedience::Obeyed);
                 }
@@ -149,10 +150,27 @@ impl Patience {
                     self.take_in(case, &claim, obedience);
                 }
             }
-            // Intervals may be others than those that timers were set with.
-            Input::Reconfigure => self.doubt(),
+            Input::Reconfigure => {
+                if case.config.preemption != case.facts.config.preemption {
+                    self.forget_lower();
+                }
+                // Intervals may be others than those that timers were set with.
+                self.doubt();
+            }
             _ => {}
         }
+    }
+
+    fn forget_lower(&mut self) {
+        self.first_lower = None;
+        self.delay_over = false;
+    }
+
+    fn end_delays(&mut self, case: &Case<'_>) {
+        if let (Some(since), Preemption::Preempt { delay }) = (self.first_lower, case.facts.config.preemption) {
+            self.delay_over |= case.now >= since.saturating_add(delay);
+        }
+        self.held_down = self.held_down.filter(|until| case.now < *until);
     }
 
     /// A group leaves as a whole, so its release is for all members. Others than the master have nothing to release.
@@ -186,7 +204,9 @@ impl Patience {
         }
         if delayed || held_down || !case.facts.preempts() {
             Obedience::Obeyed
-        } else if self.held_down.is_none() && (case.facts.config.preemption == NO_DELAY || case.facts.is_owner()) {
+        } else if self.held_down.is_none()
+            && (self.delay_over || case.facts.config.preemption == NO_DELAY || case.facts.is_owner())
+        {
             Obedience::Ignored
         } else {
             Obedience::Open
@@ -199,27 +219,28 @@ impl Patience {
         let own = case.facts.priority(config);
         let obeyed = Deadline { obeyed: Some((case.now, claim.interval)), released: None };
         let end = |deadline: &Deadline| deadline.end(config, own);
-        let sooner = end(&obeyed) < end(&waiting.earliest);
-        let later = waiting.latest.obeyed.is_some() && end(&obeyed) > end(&waiting.latest);
         // A better master is awaited for as long as its own interval says.
         let outranked = !claim.may_replace(waiting.followed);
+        let surely_sooner = end(&obeyed) < end(&waiting.earliest);
+        let surely_later = waiting.latest.obeyed.is_some() && end(&obeyed) >= end(&waiting.latest);
         let obedience = match (obedience, waiting.followed) {
-            (Obedience::Obeyed, _) if outranked && sooner => return,
-            (Obedience::Obeyed, _) if outranked && !later && end(&obeyed) != end(&waiting.latest) => Obedience::Open,
+            (Obedience::Obeyed, _) if outranked && surely_sooner => return,
+            (Obedience::Obeyed, _) if outranked && !surely_later => Obedience::Open,
             (Obedience::Obeyed, Followed::Unknown) => Obedience::Open,
             (obedience, _) => obedience,
         };
-        waiting.followed = match (obedience, waiting.followed) {
-            (Obedience::Open, _) | (Obedience::Ignored, Followed::Unknown) => Followed::Unknown,
-            // A master that is obeyed stays the one whose release counts, whoever else claims to be it.
-            (Obedience::Ignored, better @ Followed::Router(_, priority)) if priority >= own => better,
-            _ => Followed::Router(claim.sender, claim.priority),
-        };
-        if obedience == Obedience::Obeyed || obedience == Obedience::Open && sooner {
-            waiting.earliest = obeyed;
-        }
-        if obedience == Obedience::Obeyed || obedience == Obedience::Open && later {
-            waiting.latest = obeyed;
+        match obedience {
+            Obedience::Obeyed => {
+                let followed = Followed::Router(claim.sender, claim.priority);
+                *waiting = Waiting { earliest: obeyed, latest: obeyed, followed };
+            }
+            Obedience::Open => *waiting = Waiting { followed: Followed::Unknown, ..Waiting::default() },
+            Obedience::Ignored => match waiting.followed {
+                // A master that is obeyed stays the one whose release counts, whoever else claims to be it.
+                Followed::Router(_, priority) if priority >= own => {}
+                Followed::Unknown => {}
+                _ => waiting.followed = Followed::Router(claim.sender, claim.priority),
+            },
         }
     }
 

@@ -53,7 +53,7 @@ fn farewell(case: &Case<'_>) -> Verdict {
     Ok(())
 }
 
-/// A master that falls below the best of the others gives up at once, and only then.
+/// A master that falls from the best of the others' priority or more to below it gives up at once, and only then.
 fn resignation(case: &Case<'_>) -> Verdict {
     if !matches!(case.input, Input::PriorityFalls | Input::Reconfigure) || case.situation == Situation::Fault {
         return Ok(());
@@ -62,8 +62,7 @@ fn resignation(case: &Case<'_>) -> Verdict {
     let lost = members.any(|(index, before, _)| {
         let after = case.config.members().get(usize::from(index.0));
         let rival = after.and_then(|config| config.rival).map_or(0, |rival| rival.get());
-        let now = priority_after(case, index);
-        now < case.facts.priority(before) && now < rival
+        case.facts.priority(before) >= rival && priority_after(case, index) < rival
     });
     let resigned = case.situation == Situation::Backup;
     Rule::Resignation.demand(lost == resigned, || format!("claim lost: {lost}, resigned: {resigned}"))
