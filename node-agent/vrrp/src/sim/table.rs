@@ -161,8 +161,9 @@ pub fn outcomes(situation: Situation, input: Input) -> &'static [Situation] {
         (Pending, Input::LinkUp | Input::CheckPasses) => &[Pending, Backup, Master],
         (Pending, Input::Reconfigure) => &[Pending, Fault, Backup, Master],
         (Pending, _) => &[Pending],
-        (Fault, Input::Timer) => &[Fault, Backup, Master],
-        (Fault, Input::LinkUp | Input::CheckPasses | Input::Reconfigure) => &[Fault, Pending, Backup, Master],
+        (Fault, Input::Timer | Input::LinkUp | Input::CheckPasses | Input::Reconfigure) => {
+            &[Fault, Pending, Backup, Master]
+        }
         (Fault, _) => &[Fault],
 
         (Backup, Input::Timer) => &[Backup, Master],
