@@ -4,6 +4,9 @@
 //! simulate --seconds N     the suite: N seconds of seeds, and every planted mistake caught
 //! simulate --soak N        N seconds of seeds that have not been played before
 //! simulate --seed S        one seed again, with its script and its log
+//! simulate --script FILE   one script again, with its log
+//! simulate minimise --seed S [--mutant NAME]
+//!                          the smallest script that fails as the seed does; to be kept in tests/scripts
 //! ```
 
 #![forbid(unsafe_code)]
@@ -11,7 +14,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use holdfast_vrrp::sim::{Log, Mutant, Probes, Script};
+use holdfast_vrrp::sim::{Log, Mutant, Probes, Script, minimise};
 
 /// The seeds of the suite begin here, so that a failure of CI is a failure everywhere.
 const FIRST_SEED: u64 = 0;
@@ -31,14 +34,23 @@ const TWICE: u64 = 16;
 /// Below this the simulator has become too slow to find anything.
 const LEAST_SEEDS_PER_SECOND: f64 = 20.0;
 
+const USAGE: &str =
+    "usage: simulate --seconds N | --soak N | --seed S | --script FILE | minimise --seed S [--mutant NAME]";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = arguments.get(1).and_then(|text| text.parse::<u64>().ok());
-    let done = match (arguments.first().map(String::as_str), number) {
-        (Some("--seconds"), Some(seconds)) => suite(Duration::from_secs(seconds)),
-        (Some("--soak"), Some(seconds)) => soak(Duration::from_secs(seconds)),
-        (Some("--seed"), Some(seed)) => replay(seed),
-        _ => Err("usage: simulate --seconds N | --soak N | --seed S".to_owned()),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["--seconds", seconds] => number(seconds).and_then(|seconds| suite(Duration::from_secs(seconds))),
+        ["--soak", seconds] => number(seconds).and_then(|seconds| soak(Duration::from_secs(seconds))),
+        ["--seed", seed] => number(seed).and_then(|seed| replay(&Script::of_seed(seed))),
+        ["--script", file] => read(file).and_then(|script| replay(&script)),
+        ["minimise", "--seed", seed] => number(seed).and_then(|seed| print_smallest(seed, None)),
+        ["minimise", "--seed", seed, "--mutant", name] => number(seed).and_then(|seed| {
+            let mutant = Mutant::named(name).ok_or_else(|| format!("there is no mistake {name}"))?;
+            print_smallest(seed, Some(mutant))
+        }),
+        _ => Err(USAGE.to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +59,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a number\n{USAGE}"))
+}
+
+fn read(file: &str) -> Result<Script, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    text.parse().map_err(|error| format!("{file}: {error}"))
 }
 
 fn suite(time: Duration) -> Result<(), String> {
@@ -111,8 +132,7 @@ fn catch_mutants() -> Result<(), String> {
     if survivors.is_empty() { Ok(()) } else { Err(format!("not caught: {}", survivors.join(", "))) }
 }
 
-fn replay(seed: u64) -> Result<(), String> {
-    let script = Script::of_seed(seed);
+fn replay(script: &Script) -> Result<(), String> {
     println!("{script}");
     let outcome = script.play_with(None, Log::with_lines());
     for line in outcome.log.lines() {
@@ -122,4 +142,13 @@ fn replay(seed: u64) -> Result<(), String> {
         Some(failure) => Err(format!("{failure:?}")),
         None => Ok(()),
     }
+}
+
+/// Tries some thousand simpler scenarios.
+fn print_smallest(seed: u64, mutant: Option<Mutant>) -> Result<(), String> {
+    let smallest = minimise(&Script::of_seed(seed), mutant).ok_or_else(|| format!("seed {seed} does not fail"))?;
+    let failure = smallest.play_with(mutant, Log::default()).failure;
+    let broken = failure.map(|failure| failure.broken.to_string()).unwrap_or_default();
+    println!("# {}\n{smallest}", broken.lines().next().unwrap_or_default());
+    Ok(())
 }

@@ -220,7 +220,7 @@ impl World {
             let held = machine.kernel.holds(*address);
             // What the kernel refused to remove stays until its lease ends.
             let stuck = held && machine.kernel.is_stuck(*address);
-            if held != master && !(stuck && !master) {
+            if held != master && (master || !stuck) {
                 return Err(format!("node {node}, master: {master}, has {address}: {held} (election {election})"));
             }
         }

@@ -59,7 +59,9 @@ fn setup(chooser: &mut dyn Chooser) -> Setup {
     // The order of the nodes by IPv6 address need not be the one by IPv4 address.
     if chooser.chance(1, 3) {
         let last = host(count);
-        nodes.iter_mut().for_each(|node| node.ipv6_host = last - node.ipv6_host);
+        for node in &mut nodes {
+            node.ipv6_host = last - node.ipv6_host;
+        }
     }
     Setup { seed, driver: driver(chooser, base), quality: quality(chooser, base), elections, nodes }
 }

@@ -14,6 +14,7 @@
 //! | `instance.rs`, `seam.rs`, `mutant.rs` | a group in the agent, and mistakes planted around it |
 //! | `table.rs`, `rules/`, `overlap.rs` | what must never happen |
 //! | `probe.rs`, `log.rs` | what has been seen, and what happened |
+//! | `run.rs`, `minimise.rs` | playing a seed, bytes or a script; making a failing script small |
 
 mod chooser;
 mod clock;
@@ -25,6 +26,7 @@ mod instance;
 mod kernel;
 mod link;
 mod log;
+mod minimise;
 mod mutant;
 mod network;
 mod node;
@@ -45,6 +47,7 @@ pub use clock::{Clock, Time};
 pub use instance::Failure;
 pub use link::Quality;
 pub use log::Log;
+pub use minimise::minimise;
 pub use mutant::Mutant;
 pub use probe::{Deed, Fault, Probe, Probes, Sight};
 pub use rules::{Broken, Rule};

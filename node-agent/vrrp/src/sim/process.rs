@@ -375,8 +375,8 @@ impl Process {
 
     fn check_master(&self, election: ElectionIndex, instance: &Instance, around: &mut Surroundings<'_>) {
         let reported = |address: IpAddr| self.reports.iter().any(|report| report.address == address);
-        let addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
-        let missing = addresses.filter(|address| !around.kernel.holds(**address) && !reported(**address)).next();
+        let mut addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
+        let missing = addresses.find(|address| !around.kernel.holds(**address) && !reported(**address));
         if let Some(address) = missing {
             let how = format!("{address} is not on the interface");
             around.fail(election, Rule::MasterHolds.broken::<()>(how).err());

@@ -144,9 +144,9 @@ impl Input {
 pub fn outcomes(situation: Situation, input: Input) -> &'static [Situation] {
     match (situation, input) {
         // Who was never master has asked for nothing that could be refused.
-        (New | Pending, Input::OutdatedRefusal | Input::SendRefused) => &[],
         // A refusal in an earlier state is outdated; only a master asks for addresses.
-        (New | Pending | Fault | Backup | Stopped, Input::AddressRefused) => &[],
+        (New | Pending, Input::OutdatedRefusal | Input::SendRefused)
+        | (New | Pending | Fault | Backup | Stopped, Input::AddressRefused) => &[],
 
         (New, Input::Start) => &[Pending, Fault, Backup, Master],
         (New, Input::Drain | Input::Abort) => &[Stopped],

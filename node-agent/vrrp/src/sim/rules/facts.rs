@@ -58,11 +58,11 @@ impl Facts {
 
     /// The effective priority of a member if one tracker had another state.
     pub(in crate::sim) fn priority_if(&self, config: &MemberConfig, tracker: usize, state: TrackState) -> u8 {
-        let mut tracked = self.tracked.clone();
-        if let Some(known) = tracked.get_mut(tracker) {
+        let mut states = self.tracked.clone();
+        if let Some(known) = states.get_mut(tracker) {
             *known = state;
         }
-        effective(config.priority.get(), &self.config.trackers, &tracked)
+        effective(config.priority.get(), &self.config.trackers, &states)
     }
 
     /// Whether every member's addresses are the router's own.

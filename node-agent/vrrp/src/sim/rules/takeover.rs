@@ -61,7 +61,7 @@ fn resignation(case: &Case<'_>) -> Verdict {
     let mut members = case.facts.parts();
     let lost = members.any(|(index, before, _)| {
         let after = case.config.members().get(usize::from(index.0));
-        let rival = after.and_then(|config| config.rival).map_or(0, |rival| rival.get());
+        let rival = after.and_then(|config| config.rival).map_or(0, crate::types::Priority::get);
         case.facts.priority(before) >= rival && priority_after(case, index) < rival
     });
     let resigned = case.situation == Situation::Backup;
