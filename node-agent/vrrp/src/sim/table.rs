@@ -141,6 +141,7 @@ impl Input {
 
 /// What may become of a group, stalls left aside: a master that slept too long becomes a backup first, and what
 /// happened then happens to a backup.
+#[expect(clippy::match_same_arms, reason = "a table: each row is a rule of its own")]
 pub fn outcomes(situation: Situation, input: Input) -> &'static [Situation] {
     match (situation, input) {
         // Who was never master has asked for nothing that could be refused.
