@@ -139,9 +139,10 @@ impl World {
     pub(super) fn run_until(&mut self, end: Time) {
         while self.record.failure.is_none() && self.happen_next(end) {
             self.happenings += 1;
-            if self.happenings > MOST_HAPPENINGS {
-                let broken = Rule::Progress.broken::<()>("too much happens").err();
-                broken.into_iter().for_each(|broken| self.record.fail(self.now, None, broken));
+            if self.happenings > MOST_HAPPENINGS
+                && let Err(broken) = Rule::Progress.broken::<()>("too much happens")
+            {
+                self.record.fail(self.now, None, broken);
             }
         }
         self.now = self.now.max(end);
