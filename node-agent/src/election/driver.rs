@@ -265,6 +265,7 @@ impl Driver {
         self.now = self.clock.now();
         self.engine.fire_timers(self.now);
         self.carry_out();
+        self.send_frames();
         self.renew_leases();
         self.retire_finished();
         self.record_owned();
@@ -311,7 +312,8 @@ impl Driver {
     }
 
     fn arm_timer(&mut self) {
-        let next = if self.engine.has_requests() { Some(self.now) } else { self.next_deadline() };
+        let busy = self.engine.has_requests() || !self.frames.is_empty();
+        let next = if busy { Some(self.now) } else { self.next_deadline() };
         if next == self.armed {
             return;
         }

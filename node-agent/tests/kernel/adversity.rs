@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_node_agent::desired::{Desired, TrackerSource};
+use holdfast_node_agent::desired::{Desired, InterfaceChoice, TrackerSource};
 use holdfast_node_agent::election::{Conflict, Disappearance, ElectionOptions, Report, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
 use holdfast_node_agent::snapshot::RouterState;
@@ -50,7 +50,7 @@ fn flushing_the_addresses_of_the_interface_is_a_fault_until_they_are_back() {
     lan.host(1).ip("address flush dev eth0");
     node.await_state("vip51", State::Fault);
     assert_eq!(node.router("vip51").reason, "InterfaceDown");
-    assert!(node.router("vip51").message.contains("no IPv4 address"), "{}", node.router("vip51").message);
+    assert!(node.router("vip51").message.contains("no IPv4 address of its own"), "{}", node.router("vip51").message);
     eventually("no address is left", || !lan.host(1).has(VIP));
     lan.host(1).ip("address add 10.0.0.1/24 dev eth0");
     node.await_state("vip51", State::Master);
@@ -173,16 +173,35 @@ fn when_a_foreign_address_goes_ours_takes_its_place() {
 
 #[test]
 fn the_owner_of_an_address_needs_no_conflict_and_keeps_it() {
+    let address = [10, 0, 0, 1].into();
+    for interface in [InterfaceChoice::Named("eth0".to_owned()), InterfaceChoice::HoldingSubnetOf(address)] {
+        let lan = Lan::new(1);
+        let mut node = Node::start(lan.host(1));
+        let owner = GroupSpec::new(51, 255, "10.0.0.1").with(|spec| {
+            spec.addresses[0].1 = 24;
+            spec.interface = interface;
+        });
+        node.apply(&[owner.group()]);
+        node.await_state("vip51", State::Master);
+        let conflict = |report: &Report| matches!(report, Report::AddressConflict { .. });
+        assert!(!node.drain_reports().iter().any(conflict));
+        node.until("it is told as held", |snapshot| snapshot.virtual_routers[0].held == [address]);
+        assert_eq!(node.router("vip51").master_address, Some(address));
+        node.handle.drain();
+        node.await_finished();
+        lan.host(1).await_address("10.0.0.1/24");
+    }
+}
+
+#[test]
+fn a_virtual_address_is_never_the_source_of_adverts_of_who_does_not_own_it() {
     let lan = Lan::new(1);
+    lan.host(1).ip("address flush dev eth0");
+    lan.host(1).ip("address add 10.0.0.100/24 dev eth0");
     let mut node = Node::start(lan.host(1));
-    node.apply(&[GroupSpec::new(51, 255, "10.0.0.1").with(|spec| spec.addresses[0].1 = 24).group()]);
-    node.await_state("vip51", State::Master);
-    let conflicts = node.drain_reports().into_iter().filter(|report| matches!(report, Report::AddressConflict { .. }));
-    assert_eq!(conflicts.count(), 0);
-    assert_eq!(node.router("vip51").held, [std::net::IpAddr::from([10, 0, 0, 1])]);
-    node.handle.drain();
-    node.await_finished();
-    lan.host(1).await_address("10.0.0.1/24");
+    node.apply(&[vip(100).group()]);
+    node.await_state("vip51", State::Fault);
+    assert_eq!(node.router("vip51").message, "vip51: interface eth0 has no IPv4 address of its own");
 }
 
 #[test]

@@ -20,8 +20,9 @@ fn the_highest_priority_becomes_master_and_holds_the_addresses() {
         two.await_state("vip51", State::Backup);
         two.until("the backup follows the master", |snapshot| snapshot.virtual_routers[0].master_address.is_some());
         assert!(one.is_master("vip51"));
-        assert_eq!(one.router("vip51").held, [address.parse::<std::net::IpAddr>().expect("an address")]);
         lan.host(1).await_address(placed);
+        let held = [address.parse::<std::net::IpAddr>().expect("an address")];
+        one.until("it is told", |snapshot| snapshot.virtual_routers[0].held == held);
         assert!(!lan.host(2).has(placed), "{address} is not on that of the backup");
         assert_eq!(two.router("vip51").state, RouterState::Backup);
     }

@@ -3,6 +3,10 @@
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use holdfast_node_agent::desired::DesiredGroup;
@@ -67,11 +71,26 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
-/// The adverts of a master follow a fixed schedule, so how late each leaves is how far it is from the schedule.
-#[test]
-fn adverts_leave_when_they_are_due() {
-    let lan = Lan::new(1);
-    let mut node = Node::start(lan.host(1));
+/// How late each advert is against the schedule, which is that of the most punctual one around it: a master that is
+/// late by more than an interval begins a new one.
+fn lateness(times: &[Duration], interval: Duration) -> Vec<Duration> {
+    const AROUND: usize = 20;
+    let nanoseconds = |time: &Duration| i64::try_from(time.as_nanos()).expect("292 years");
+    let late = |place: usize| {
+        let neighbors = &times[place.saturating_sub(AROUND)..times.len().min(place + AROUND)];
+        let interval = nanoseconds(&interval);
+        let phase = |time: &Duration| {
+            let since = nanoseconds(time) - nanoseconds(&times[place]);
+            since - (since + interval / 2).div_euclid(interval) * interval
+        };
+        let earliest = neighbors.iter().map(phase).min().unwrap_or_default();
+        Duration::from_nanos(u64::try_from(-earliest).expect("it is its own neighbour"))
+    };
+    (0..times.len()).map(late).collect()
+}
+
+/// Prints how late the adverts of a master leave, which follow a fixed schedule, and returns how many did in 4 s.
+fn punctuality(lan: &Lan, node: &mut Node, what: &str) -> usize {
     let capture = TimedCapture::on(lan.host(1), 0);
     let interval = Duration::from_millis(10);
     node.apply(&[GroupSpec::new(51, 200, "10.0.0.100").with(|spec| spec.interval = interval).group()]);
@@ -80,26 +99,64 @@ fn adverts_leave_when_they_are_due() {
     let is_advert = |frame: &[u8]| frame[12..14] == [0x08, 0x00] && frame[23] == 112;
     let frames = capture.drain();
     let times: Vec<Duration> = frames.into_iter().filter(|(_, frame)| is_advert(frame)).map(|(time, _)| time).collect();
-    // The schedule is that of the most punctual one: no advert is before it.
-    let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).expect("292 years");
-    let (first, interval) = (nanoseconds(times[0]), nanoseconds(interval));
-    let phase = |time: &Duration| {
-        let since = nanoseconds(*time) - first;
-        since - (since + interval / 2).div_euclid(interval) * interval
-    };
-    let earliest = times.iter().map(phase).min().expect("adverts");
-    let late = times.iter().map(|time| u64::try_from(phase(time) - earliest).expect("the earliest comes first"));
-    let mut late: Vec<Duration> = late.map(Duration::from_nanos).collect();
+    let mut late = lateness(&times, interval);
     late.sort_unstable();
     println!(
-        "{} adverts every 10 ms: late by p50 {:?}, p90 {:?}, p99 {:?}, at most {:?}",
+        "{} adverts every 10 ms{what}: late by p50 {:?}, p90 {:?}, p99 {:?}, at most {:?}",
         late.len(),
         percentile(&late, 50),
         percentile(&late, 90),
         percentile(&late, 99),
         late[late.len() - 1]
     );
-    assert!(times.len() >= 100, "{} adverts in 4 s", times.len());
+    late.len()
+}
+
+#[test]
+fn adverts_leave_when_they_are_due() {
+    let lan = Lan::new(1);
+    let mut node = Node::start(lan.host(1));
+    let count = punctuality(&lan, &mut node, "");
+    assert!(count >= 100, "{count} adverts in 4 s");
+}
+
+/// With more busy threads than processors, the usual policy would hand a turn to each of them first.
+#[test]
+fn real_time_keeps_adverts_punctual_on_a_busy_machine() {
+    let lan = Lan::new(1);
+    let mut node = Node::start_in_real_time(lan.host(1));
+    for thread in ["election", "addresses"] {
+        let statistics = std::fs::read_to_string(thread_of(lan.host(1), thread).join("stat")).expect("it runs");
+        let policy = statistics.split_whitespace().nth(40);
+        assert_eq!(policy, Some("2"), "{thread} has SCHED_RR");
+    }
+    let _busy = BusyThreads::start(8);
+    let count = punctuality(&lan, &mut node, " in real time beside 8 busy threads");
+    assert!(count >= 300, "{count} adverts in 4 s");
+}
+
+/// Threads that do nothing, as fast as they can, until dropped.
+struct BusyThreads(Arc<AtomicBool>);
+
+impl BusyThreads {
+    fn start(count: usize) -> Self {
+        let wanted = Arc::new(AtomicBool::new(true));
+        for _ in 0..count {
+            let wanted = Arc::clone(&wanted);
+            std::thread::spawn(move || {
+                while wanted.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(wanted)
+    }
+}
+
+impl Drop for BusyThreads {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 fn groups(count: u32, priority: u8, interval: Duration) -> Vec<DesiredGroup> {
@@ -174,6 +231,59 @@ fn mass_takeover(count: u32) {
     assert!(times[times.len() - 1] < Duration::from_secs(5));
     let counters = two.snapshot().counters;
     println!("{counters:?}");
+}
+
+/// A thread with this name in a namespace, below `/proc`.
+fn thread_of(namespace: &Namespace, name: &str) -> PathBuf {
+    let threads = std::fs::read_dir("/proc/self/task").expect("it is there").flatten().map(|thread| thread.path());
+    let inode = std::fs::metadata(format!("/run/netns/{}", namespace.name())).expect("it is there").ino();
+    let is_it = |thread: &PathBuf| {
+        std::fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim() == name)
+            && std::fs::metadata(thread.join("ns/net")).is_ok_and(|found| found.ino() == inode)
+    };
+    threads.into_iter().find(is_it).unwrap_or_else(|| panic!("no thread {name}"))
+}
+
+/// The time that the election thread in a namespace has run.
+fn running_time(namespace: &Namespace) -> Duration {
+    let statistics = std::fs::read_to_string(thread_of(namespace, "election").join("schedstat")).expect("it runs");
+    Duration::from_nanos(statistics.split_whitespace().next().and_then(|time| time.parse().ok()).expect("a number"))
+}
+
+/// What a thousand masters and their backups cost, in time of one processor.
+#[test]
+fn a_thousand_masters_are_cheap() {
+    let lan = Lan::new(2);
+    (1..4).for_each(|interface| lan.widen(interface));
+    let (one, two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
+    one.apply(&groups(1_000, 200, Duration::from_millis(100)));
+    two.apply(&groups(1_000, 100, Duration::from_millis(100)));
+    all(&one, RouterState::Master);
+    // Until the announcements of the takeover are over.
+    std::thread::sleep(Duration::from_secs(6));
+    let settled = [&one, &two].map(transitions);
+    let sent = || -> u64 { one.snapshot().virtual_routers.iter().map(|router| router.counters["adverts_sent"]).sum() };
+    let measure = || (sent(), Instant::now(), [1, 2].map(|host| running_time(lan.host(host))));
+    let (first_sent, begin, first_times) = measure();
+    std::thread::sleep(Duration::from_secs(5));
+    let (last_sent, end, last_times) = measure();
+    let (adverts, took) = (f64::from(u32::try_from(last_sent - first_sent).expect("not so many")), end - begin);
+    for (role, (first, last)) in ["master", "backup"].iter().zip(first_times.iter().zip(last_times)) {
+        let busy = last.saturating_sub(*first).as_secs_f64();
+        println!(
+            "1000 x 100 ms, {role}: {:.1} % of a processor, {:.1} us for each of {:.0} adverts a second",
+            100.0 * busy / took.as_secs_f64(),
+            busy * 1e6 / adverts,
+            adverts / took.as_secs_f64()
+        );
+    }
+    for (role, node, before) in [("master", &one, settled[0]), ("backup", &two, settled[1])] {
+        println!("{role}: {} changes of state, {} of them meanwhile", transitions(node), transitions(node) - before);
+    }
+}
+
+fn transitions(node: &Node) -> u64 {
+    node.snapshot().virtual_routers.iter().map(|router| router.transitions).sum()
 }
 
 #[test]

@@ -116,7 +116,16 @@ impl Node {
     }
 
     pub(crate) fn start_with(namespace: &Namespace, folder: StateFolder) -> Self {
-        let options = ElectionOptions { owned: Box::new(folder), realtime: false, memory_lock: false };
+        Self::start_as(namespace, folder, false)
+    }
+
+    /// With the policy `SCHED_RR`.
+    pub(crate) fn start_in_real_time(namespace: &Namespace) -> Self {
+        Self::start_as(namespace, StateFolder::default(), true)
+    }
+
+    fn start_as(namespace: &Namespace, folder: StateFolder, realtime: bool) -> Self {
+        let options = ElectionOptions { owned: Box::new(folder), realtime, memory_lock: false };
         let (handle, reports) = namespace.enter(|| spawn(options)).expect("the election thread starts");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self { handle, reports, seen: VecDeque::new(), runtime }

@@ -1,5 +1,6 @@
 //! Phase 3: gratuitous ARP, neighbour advertisements and probes.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,11 +20,32 @@ use crate::system::Outgoing;
 /// How long the forwarding setting of an interface is believed.
 const FORWARDING_KEPT: Duration = Duration::from_secs(5);
 
-/// Frames on their way out. Its memory is used again and again.
+/// How many frames are sent before the thread looks for packets and timers again: some milliseconds of work.
+const FRAMES_AT_ONCE: usize = 256;
+
+/// Announcements and probes on their way out. Its memory is used again and again.
+///
+/// A node that takes thousands of addresses over has tens of milliseconds of announcements to send. Adverts do not wait
+/// for them: what is left over goes out at the next wake-up, which is at once.
 #[derive(Default)]
 pub(super) struct FrameOutbox {
+    waiting: VecDeque<Wish>,
     bytes: Vec<u8>,
     frames: Vec<Frame>,
+}
+
+/// A frame to be written when its turn comes, if its address is still ours then.
+#[derive(Clone, Copy)]
+struct Wish {
+    seat: Seat,
+    address: IpAddr,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Announcement,
+    Probe,
 }
 
 struct Frame {
@@ -34,41 +56,59 @@ struct Frame {
 
 impl Driver {
     pub(super) fn announce(&mut self, requests: &Requests) {
-        self.frames.bytes.clear();
-        self.frames.frames.clear();
         for (seat, address) in std::mem::take(&mut self.confirmed) {
-            self.put_announcement(seat, address);
+            self.frames.waiting.push_back(Wish { seat, address, kind: Kind::Announcement });
         }
         for (slot, action) in requests.iter() {
-            match *action {
-                Action::Announce { member, address } => self.put_announcement(Seat { slot, member }, address),
-                Action::Probe { member, address } => self.put_probe(Seat { slot, member }, address),
-                _ => {}
+            let (member, address, kind) = match *action {
+                Action::Announce { member, address } => (member, address, Kind::Announcement),
+                Action::Probe { member, address } => (member, address, Kind::Probe),
+                _ => continue,
+            };
+            let seat = Seat { slot, member };
+            // What is not there yet is announced once it is.
+            let waits = kind == Kind::Announcement && !self.may_announce(seat, address);
+            if !waits {
+                self.frames.waiting.push_back(Wish { seat, address, kind });
             }
+        }
+    }
+
+    /// Sends the announcements and probes whose turn it is.
+    pub(super) fn send_frames(&mut self) {
+        self.frames.bytes.clear();
+        self.frames.frames.clear();
+        for _ in 0..FRAMES_AT_ONCE {
+            let Some(wish) = self.frames.waiting.pop_front() else { break };
+            self.write_frame(wish);
         }
         self.frames.send(&self.sockets, &mut self.counted);
     }
 
-    /// Only what is on the interface is announced: whoever believes it sends its packets at once.
-    fn put_announcement(&mut self, seat: Seat, address: IpAddr) {
+    /// Whether an address is on the interface: whoever believes its announcement sends its packets at once.
+    fn may_announce(&mut self, seat: Seat, address: IpAddr) -> bool {
+        let binding = self.engine.get(seat.slot).and_then(|running| running.binding(seat.member));
+        binding.is_some_and(|binding| self.holdings.may_announce(seat, binding.interface, address))
+    }
+
+    fn write_frame(&mut self, wish: Wish) {
+        let Wish { seat, address, kind } = wish;
         let Some((interface, mac)) = self.place_of(seat) else { return };
-        if !self.holdings.may_announce(seat, interface, address) {
+        if kind == Kind::Announcement && !self.may_announce(seat, address) {
             return;
         }
-        match address {
-            IpAddr::V4(address) => self.frames.put(interface, &arp::gratuitous_request(mac, address)),
-            IpAddr::V6(address) => {
+        match (kind, address) {
+            (Kind::Announcement, IpAddr::V4(address)) => {
+                self.frames.put(interface, &arp::gratuitous_request(mac, address));
+            }
+            (Kind::Announcement, IpAddr::V6(address)) => {
                 let router = self.forwards(interface);
                 self.frames.put(interface, &neighbor::unsolicited_advertisement(mac, address, router));
             }
-        }
-    }
-
-    fn put_probe(&mut self, seat: Seat, address: IpAddr) {
-        let Some((interface, mac)) = self.place_of(seat) else { return };
-        match address {
-            IpAddr::V4(address) => self.frames.put(interface, &arp::probe(mac, address)),
-            IpAddr::V6(address) => self.frames.put(interface, &neighbor::solicitation_probe(mac, address)),
+            (Kind::Probe, IpAddr::V4(address)) => self.frames.put(interface, &arp::probe(mac, address)),
+            (Kind::Probe, IpAddr::V6(address)) => {
+                self.frames.put(interface, &neighbor::solicitation_probe(mac, address));
+            }
         }
     }
 
@@ -92,6 +132,11 @@ impl Driver {
 }
 
 impl FrameOutbox {
+    /// Whether something is left for the next wake-up.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     fn put(&mut self, interface: InterfaceIndex, frame: &[u8]) {
         self.frames.push(Frame { interface, start: self.bytes.len(), length: frame.len() });
         self.bytes.extend_from_slice(frame);

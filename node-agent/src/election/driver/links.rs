@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use holdfast_vrrp::{Event, Family, Instant, Link, TrackState};
 
 use super::{Driver, RETRY_AFTER, TOKEN_FIRST_RECEIVER};
-use crate::desired::{InterfaceChoice, TrackerSource};
+use crate::desired::{DesiredAddress, InterfaceChoice, TrackerSource};
 use crate::election::report::Report;
 use crate::election::running::{Binding, RunningMember};
 use crate::election::slot::{Seat, Slot};
@@ -135,7 +135,11 @@ impl Driver {
         let unusable = |problem: String| Target::Unusable(problem);
         let Some(running) = self.engine.get(seat.slot) else { return unusable(String::new()) };
         let Some(router) = running.router(seat.member) else { return unusable("it has no configuration".to_owned()) };
-        let is_virtual = |address: IpAddr| self.virtual_addresses.contains(&address);
+        // The owner of an address (priority 255) has it anyway, and may have no other.
+        let owned: &[DesiredAddress] = if self.is_owner(seat) { &router.addresses } else { &[] };
+        let is_virtual = |address: IpAddr| {
+            self.virtual_addresses.contains(&address) && owned.iter().all(|owned| owned.address != address)
+        };
         let Some(interface) = self.interfaces.choose(&router.interface, is_virtual) else {
             return unusable(match &router.interface {
                 InterfaceChoice::Named(name) => format!("there is no interface {name}"),
@@ -150,8 +154,8 @@ impl Driver {
         }
         let Some(source) = interface.source(router.family, running.is_routed(seat.member), is_virtual) else {
             return unusable(match router.family {
-                Family::Ipv4 => format!("interface {name} has no IPv4 address"),
-                Family::Ipv6 => format!("interface {name} has no usable IPv6 address"),
+                Family::Ipv4 => format!("interface {name} has no IPv4 address of its own"),
+                Family::Ipv6 => format!("interface {name} has no usable IPv6 address of its own"),
             });
         };
         let interface = interface.link.index;

@@ -1,5 +1,6 @@
 //! The state of everything, copied for whoever asks.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::notices::explain;
 use crate::election::raw_snapshot::{RawRouter, RawSnapshot};
 use crate::election::running::RunningGroup;
 use crate::election::slot::{Seat, Slot};
-use crate::network::interfaces::Interface;
+use crate::network::interfaces::{Interface, InterfaceIndex};
 use crate::snapshot::InterfaceSnapshot;
 
 impl Driver {
@@ -79,8 +80,16 @@ impl Driver {
         })
     }
 
+    /// The interfaces that virtual routers run on, and those that could be used: not the hundreds that pods have.
     fn interface_snapshots(&self) -> Vec<InterfaceSnapshot> {
-        self.interfaces.iter().map(|interface| self.interface_snapshot(interface)).collect()
+        let bindings = self.engine.iter().flat_map(|(_, running)| &running.members);
+        let used: HashSet<InterfaceIndex> =
+            bindings.filter_map(|member| member.binding).map(|binding| binding.interface).collect();
+        let snapshots = self.interfaces.iter().map(|interface| (interface, self.interface_snapshot(interface)));
+        let wanted = snapshots.filter(|(interface, snapshot)| {
+            used.contains(&interface.link.index) || snapshot.addresses.iter().any(|address| is_reachable(*address))
+        });
+        wanted.map(|(_, snapshot)| snapshot).collect()
     }
 
     fn interface_snapshot(&self, interface: &Interface) -> InterfaceSnapshot {
@@ -103,5 +112,13 @@ fn message(running: &RunningGroup) -> Arc<str> {
     match running.group.reason() {
         reason @ Reason::InterfaceDown => explain(running, reason).into(),
         _ => Arc::clone(&running.message),
+    }
+}
+
+/// Whether other nodes can reach an address that they know from the status.
+fn is_reachable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
+        IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
     }
 }
