@@ -14,3 +14,5 @@ mod preemption;
 mod reload;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod takeover;

@@ -11,8 +11,7 @@ fn catching_seed(mutant: Mutant) -> Option<u64> {
 
 #[test]
 fn every_planted_mistake_is_caught() {
-    let survivors: Vec<Mutant> =
-        Mutant::ALL.into_iter().filter(|mutant| catching_seed(*mutant).is_none()).collect();
+    let survivors: Vec<Mutant> = Mutant::ALL.into_iter().filter(|mutant| catching_seed(*mutant).is_none()).collect();
 
     assert_eq!(survivors, [], "not caught within {SEEDS} seeds");
 }
@@ -28,7 +27,8 @@ fn a_mistake_is_found_by_its_name() {
 #[test]
 fn a_failure_is_made_small_and_stays_the_same_failure() {
     let mutant = Mutant::HoldDownMissing;
-    let broken = |script: &Script| script.play_with(Some(mutant), Log::default()).failure.map(|failure| failure.broken.rule);
+    let broken =
+        |script: &Script| script.play_with(Some(mutant), Log::default()).failure.map(|failure| failure.broken.rule);
     let script = Script::of_seed(catching_seed(mutant).unwrap());
 
     let smallest = minimise(&script, Some(mutant)).unwrap();
