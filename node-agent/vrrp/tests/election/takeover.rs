@@ -7,7 +7,7 @@ use holdfast_vrrp::{AdvertInterval, Claim, Event, MemberConfig, Notice, Reason, 
 use crate::support::*;
 
 /// (256 - 100) / 256 of a second: the skew of priority 100 with an interval of 1 s, in both versions.
-const SKEW: Duration = Duration::from_nanos(609_375_000);
+const SKEW: Duration = Duration::from_micros(609_375);
 
 #[test]
 fn a_backup_bears_three_intervals_and_its_skew_of_silence() {
