@@ -152,7 +152,9 @@ fn node_refusal(
         let message = "spec.nodeSelector matches no node: change it, or label the nodes that may hold the addresses";
         return Some(Verdict::new(AcceptedReason::NoMatchingNodes, message));
     }
-    if vip.spec.transport != Transport::Unicast {
+    // A single node with routers outside the cluster knows whom to talk to.
+    let external_only = selected.len() == 1 && !vip.spec.external_peers.is_empty();
+    if vip.spec.transport != Transport::Unicast || external_only {
         return None;
     }
     let families: BTreeSet<bool> = addresses.iter().map(|address| address.address().is_ipv6()).collect();
