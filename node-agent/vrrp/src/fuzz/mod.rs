@@ -7,10 +7,12 @@ mod advert;
 mod neighbors;
 mod repair;
 mod roundtrip;
+mod scenario;
 
 pub use advert::{decode_v2, decode_v3};
 pub use neighbors::decode_arp_nd;
 pub use roundtrip::roundtrip;
+pub use scenario::scenario;
 
 use crate::wire::{Datagram, IpError, IpProtocol};
 
@@ -18,8 +20,13 @@ use crate::wire::{Datagram, IpError, IpProtocol};
 pub type Target = fn(&[u8]);
 
 /// Every target, under the name of its binary and of its corpus folder.
-pub const TARGETS: [(&str, Target); 4] =
-    [("decode_v2", decode_v2), ("decode_v3", decode_v3), ("decode_arp_nd", decode_arp_nd), ("roundtrip", roundtrip)];
+pub const TARGETS: [(&str, Target); 5] = [
+    ("decode_v2", decode_v2),
+    ("decode_v3", decode_v3),
+    ("decode_arp_nd", decode_arp_nd),
+    ("roundtrip", roundtrip),
+    ("scenario", scenario),
+];
 
 /// Reads a packet of the family that its first byte names.
 fn parse_packet(packet: &[u8]) -> Result<(IpProtocol, Datagram<'_>), IpError> {
