@@ -1,6 +1,6 @@
 //! Visits every state, and looks at each: may it be, and does it end well.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 pub fn explore(scenario: &Scenario) -> Result<Outcome, Box<Violation>> {
     let mut outcome = Outcome::default();
     let first = World::new(scenario);
-    let mut seen = HashSet::from([fingerprint(&first)]);
+    let mut seen = BTreeSet::from([fingerprint(&first)]);
     let mut queue = VecDeque::from([first]);
     while let Some(world) = queue.pop_front() {
         outcome.states += 1;
