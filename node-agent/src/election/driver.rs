@@ -39,7 +39,7 @@ use super::holdings::{AddressBatch, AddressProblem, Holdings};
 use super::leases::Leases;
 use super::record::Record;
 use super::report::{Disappearance, Report};
-use super::slot::Seat;
+use super::slot::{Seat, Slot};
 use super::stall::{LATE, receive_budget};
 use super::{ElectionError, ElectionOptions};
 use crate::network::address_worker::AddressWorker;
@@ -95,7 +95,10 @@ pub(super) struct Driver {
     /// The virtual addresses of all groups.
     virtual_addresses: HashSet<IpAddr>,
     health: HashMap<String, TrackState>,
+    /// All groups are to stop, and then the thread.
     stopping: bool,
+    /// How many groups are on their way out.
+    leaving: usize,
 
     links: LinkState,
 
@@ -185,6 +188,7 @@ impl Driver {
             virtual_addresses: HashSet::new(),
             health: HashMap::new(),
             stopping: false,
+            leaving: 0,
             links: LinkState::default(),
             holdings: Holdings::default(),
             leases: Leases::default(),
@@ -293,11 +297,15 @@ impl Driver {
     fn stop(&mut self, how: Event<'_>) {
         self.stopping = true;
         for slot in self.engine.slots() {
-            if let Some(running) = self.engine.get_mut(slot) {
-                running.leaving = true;
-            }
-            self.engine.handle(self.now, slot, how);
+            self.let_go(slot, how);
         }
+    }
+
+    /// Lets a group leave, or leave faster.
+    fn let_go(&mut self, slot: Slot, how: Event<'_>) {
+        let Some(running) = self.engine.get_mut(slot) else { return };
+        self.leaving += usize::from(!std::mem::replace(&mut running.leaving, true));
+        self.engine.handle(self.now, slot, how);
     }
 
     fn is_finished(&self) -> bool {

@@ -291,3 +291,36 @@ fn an_arp_filter_may_have_thousands_of_addresses() {
         socket.watch(&addresses).unwrap_or_else(|error| panic!("{count}: {error}"));
     }
 }
+
+#[test]
+fn a_flood_of_junk_keeps_a_master_neither_from_its_adverts_nor_from_its_peer() {
+    const BATCHES: usize = 1_000;
+    let lan = Lan::new(3);
+    let (mut one, two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
+    one.apply(&[GroupSpec::new(51, 200, "10.0.0.100").group()]);
+    two.apply(&[GroupSpec::new(51, 100, "10.0.0.100").group()]);
+    one.await_state("vip51", State::Master);
+    two.until("the backup follows", |snapshot| snapshot.virtual_routers[0].master_address.is_some());
+    let flood = sender(lan.host(3), "10.0.0.3");
+    // For the group's VRID with a wrong checksum, for another VRID, too short, and longer than any advert.
+    let kinds: [&[u8]; 4] =
+        [&[0x31, 51, 255, 1, 0, 10, 0, 0, 10, 0, 0, 100], &[0x31, 99, 255, 0], &[0x31], &[0x31; 1_400]];
+    let destination = Some(("224.0.0.18".parse().expect("an address"), 0));
+    let mut sent = 0;
+    for _ in 0..BATCHES {
+        let packets = (0..64).map(|number| Outgoing { bytes: kinds[number % kinds.len()], destination });
+        // A full queue on the way is part of a flood.
+        sent += send_batch(&flood, packets).unwrap_or_default();
+    }
+    assert!(sent > 10_000, "only {sent} packets left");
+    one.until("the flood is over", |snapshot| {
+        let eth0 = snapshot.interfaces.iter().find(|interface| interface.name == "eth0").expect("eth0");
+        eth0.counters["packets_received"] + eth0.counters["receive_drops"] >= sent as u64
+    });
+    assert_eq!((one.router("vip51").transitions, two.router("vip51").transitions), (1, 0));
+    let rejected = one.router("vip51").counters;
+    assert!(rejected["rejected_checksum"] > 1_000, "{rejected:?}");
+    let eth0 = one.snapshot().interfaces.into_iter().find(|interface| interface.name == "eth0").expect("eth0");
+    assert!(eth0.counters["unknown_virtual_router"] > 1_000, "{:?}", eth0.counters);
+    println!("{sent} packets of junk: {:?} {:?}", eth0.counters, one.snapshot().counters);
+}

@@ -22,20 +22,13 @@ impl Driver {
         let changes = changes(running.map(|(slot, running)| (slot, &running.desired, &running.group)), desired);
         for change in changes {
             match change {
-                Change::Stop(slot) => self.stop_group(slot),
+                Change::Stop(slot) => self.let_go(slot, Event::Drain),
                 Change::Reconfigure(slot, desired) => self.reconfigure(slot, desired),
                 Change::Start(desired) => self.start_group(desired),
             }
         }
         self.collect_virtual_addresses();
         self.links.changed = true;
-    }
-
-    fn stop_group(&mut self, slot: Slot) {
-        if let Some(running) = self.engine.get_mut(slot) {
-            running.leaving = true;
-        }
-        self.engine.handle(self.now, slot, Event::Drain);
     }
 
     fn start_group(&mut self, desired: DesiredGroup) {
@@ -106,6 +99,9 @@ impl Driver {
 
     /// Forgets groups that have stopped and hold nothing any more; others may be waiting for their places.
     pub(super) fn retire_finished(&mut self) {
+        if self.leaving == 0 {
+            return;
+        }
         let finished: Vec<Slot> = self
             .engine
             .iter()
@@ -121,6 +117,7 @@ impl Driver {
                 self.unbind(Seat { slot, member });
             }
             self.engine.remove(slot);
+            self.leaving = self.leaving.saturating_sub(1);
             // Nothing should be left; but whoever gets the place next must not inherit it.
             self.holdings.remove_all_of(slot, &mut self.requested);
         }
