@@ -3,16 +3,28 @@
 #[cfg(test)]
 mod announcements;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod groups;
+#[cfg(test)]
+mod handover;
 #[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod master;
+#[cfg(test)]
 mod preemption;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod stall;
+#[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod takeover;
+#[cfg(test)]
+mod tracking;
