@@ -1,6 +1,6 @@
 //! Telling neighbours where the addresses are, and how often (`vrrp.md` section 4, RFC 9568 section 6.4).
 
-use holdfast_vrrp::{Announcements, Event, State};
+use holdfast_vrrp::{Announcements, Event, MemberConfig, State};
 
 use crate::support::*;
 
@@ -9,7 +9,7 @@ fn schedule(count: u8, delay_ms: u64) -> Announcements {
 }
 
 fn master_with(announcements: Announcements) -> Router {
-    Router::master(single(holdfast_vrrp::MemberConfig { announcements, ..member() }))
+    Router::master(single(MemberConfig { announcements, ..member() }))
 }
 
 /// When each announcement after the first comes, in milliseconds after the takeover.
@@ -22,6 +22,63 @@ fn times(router: &mut Router, until_ms: u64) -> Vec<u64> {
         times.extend(std::iter::repeat_n(after, announcements(&actions)));
     }
     times
+}
+
+#[test]
+fn five_announcements_spread_over_five_seconds_unless_configured_otherwise() {
+    let mut router = master_with(Announcements { refresh: None, ..Announcements::default() });
+
+    assert_eq!(times(&mut router, 10_000), [79, 625, 2_110, 5_000], "rounded up; the first was sent with the takeover");
+}
+
+#[test]
+fn a_single_announcement_is_not_repeated() {
+    let mut router = master_with(schedule(1, 5_000));
+
+    assert_eq!(times(&mut router, 20_000), [] as [u64; 0]);
+}
+
+#[test]
+fn a_master_repeats_its_announcements_as_often_as_it_is_told() {
+    let mut router = master_with(Announcements { refresh: Some(ms(1_500)), ..schedule(1, 0) });
+
+    assert_eq!(times(&mut router, 5_000), [1_500, 3_000, 4_500]);
+}
+
+#[test]
+fn every_repetition_asks_whether_anyone_else_answers() {
+    let mut router = master_with(Announcements { refresh: Some(ms(1_500)), ..schedule(1, 0) });
+
+    let actions = router.pass(ms(1_500));
+
+    assert!(actions.contains(&holdfast_vrrp::Action::Probe { member: FIRST, address: ip(VIP) }), "{actions:?}");
+}
+
+#[test]
+fn nothing_is_announced_by_who_is_not_master() {
+    let mut router = master_with(Announcements { refresh: Some(ms(1_500)), ..schedule(5, 5_000) });
+    router.hear(ABOVE, 200);
+    for _ in 0..20 {
+        assert_eq!(announcements(&router.pass(ms(1_000))), 0);
+        router.hear(ABOVE, 200);
+    }
+}
+
+#[test]
+fn addresses_are_announced_in_their_order_round_by_round() {
+    let addresses = vec![ip("10.77.0.103"), ip("10.77.0.101"), ip("10.77.0.102")];
+    let mut router = Router::started(single(MemberConfig { addresses: addresses.clone(), ..member() }));
+
+    let (_, actions) = router.wait_for(State::Master);
+
+    let announced: Vec<_> = actions
+        .iter()
+        .filter_map(|action| match action {
+            holdfast_vrrp::Action::Announce { address, .. } => Some(*address),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(announced, addresses);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Virtual routers that move together: one state, one owner (`keepalived.md` section 3, with its faults mended).
 
-use holdfast_vrrp::State;
+use holdfast_vrrp::{Action, Claim, Event, GroupConfig, Link, MemberConfig, MemberIndex, State, VirtualRouterId};
 
 use crate::support::*;
 
@@ -37,17 +37,10 @@ fn a_tie_that_was_won_long_ago_decides_nothing() {
 
 #[test]
 fn a_tie_against_a_higher_address_is_never_noted_as_won() {
-    let members = vec![
-        member(),
-        member_v6(),
-        holdfast_vrrp::MemberConfig {
-            virtual_router_id: holdfast_vrrp::VirtualRouterId::new(52).unwrap(),
-            ..member_v6()
-        },
-    ];
-    let config = holdfast_vrrp::GroupConfig::new(members, PREEMPT, Vec::new()).unwrap();
+    let other = MemberConfig { virtual_router_id: VirtualRouterId::new(52).unwrap(), ..member_v6() };
+    let config = GroupConfig::new(vec![member(), member_v6(), other], PREEMPT, Vec::new()).unwrap();
     let mut router = Router::master(config);
-    let third = holdfast_vrrp::MemberIndex(2);
+    let third = MemberIndex(2);
     router.hear_on(FIRST, BELOW, 100);
     router.pass(ms(2_500));
     router.hear_on(SECOND, ABOVE_V6, 100);
@@ -66,4 +59,115 @@ fn a_higher_priority_on_any_member_deposes_the_group() {
         router.hear_on(member, if member == FIRST { BELOW } else { BELOW_V6 }, 101);
         assert_eq!(router.state(), State::Backup, "{member:?}");
     }
+}
+
+#[test]
+fn a_group_takes_over_only_when_every_member_has_waited_long_enough() {
+    let mut router = Router::started(dual_stack(100));
+    for _ in 0..10 {
+        router.hear_on(SECOND, ABOVE_V6, 200);
+        router.pass(ms(1_000));
+    }
+
+    assert_eq!(router.state(), State::Backup, "nobody can tell from here whose path is dead");
+    assert_eq!(router.group.deaf_members().collect::<Vec<_>>(), [FIRST]);
+
+    router.wait_for(State::Master);
+    assert_eq!(router.group.deaf_members().count(), 0);
+}
+
+#[test]
+fn a_member_that_hears_its_master_again_is_deaf_no_more() {
+    let mut router = Router::started(dual_stack(100));
+    for _ in 0..5 {
+        router.hear_on(SECOND, ABOVE_V6, 200);
+        router.pass(ms(1_000));
+    }
+    router.hear_on(FIRST, ABOVE, 200);
+
+    assert_eq!(router.group.deaf_members().count(), 0);
+    assert_eq!(router.state(), State::Backup);
+}
+
+#[test]
+fn a_takeover_and_a_leave_concern_all_members_phase_by_phase() {
+    let mut router = Router::started(dual_stack(100));
+
+    let (_, taken) = router.wait_for(State::Master);
+    assert!(taken.is_sorted_by_key(Action::phase), "{taken:?}");
+    assert_eq!(adverts(&taken).len(), 2);
+    assert_eq!(announcements(&taken), 2);
+    assert_eq!(router.installed(), [ip(VIP), ip(VIP_V6)]);
+
+    let left = router.handle(Event::Drain);
+    assert_eq!(adverts(&left), [Claim::Release, Claim::Release]);
+}
+
+#[test]
+fn a_fault_of_one_member_is_a_fault_of_all() {
+    let mut router = Router::master(dual_stack(100));
+
+    let actions = router.link_down(SECOND);
+
+    assert_eq!(router.state(), State::Fault);
+    assert_eq!(adverts(&actions), [Claim::Release], "from the member that still can");
+    assert_eq!(router.installed(), [] as [std::net::IpAddr; 0]);
+}
+
+#[test]
+fn a_group_starts_when_every_member_has_its_interface() {
+    let mut router = Router::new(dual_stack(100));
+    router.handle(Event::Start);
+    router.handle(Event::Link { member: FIRST, link: Link::Up { source: ip(OWN) } });
+    assert_eq!(router.state(), State::Initialize);
+
+    router.handle(Event::Link { member: SECOND, link: Link::Up { source: ip(OWN_V6) } });
+    assert_eq!(router.state(), State::Backup);
+}
+
+#[test]
+fn a_release_on_one_member_counts_for_all() {
+    // The other member's release may have been swallowed by the link that made the master leave.
+    let mut router = Router::started(dual_stack(100));
+    router.hear_on(FIRST, ABOVE, 200);
+    router.hear_on(SECOND, ABOVE_V6, 200);
+
+    router.hear_release_on(FIRST, ABOVE);
+
+    assert_eq!(router.wait_for(State::Master).0.as_micros(), 609_375);
+}
+
+#[test]
+fn a_lower_master_on_one_member_makes_all_announce_again() {
+    let mut router = Router::master(dual_stack(100));
+    router.pass(ms(2_500));
+
+    assert_eq!(announcements(&router.hear_on(SECOND, BELOW_V6, 50)), 2);
+}
+
+#[test]
+fn members_keep_addresses_until_their_own_successor_answers() {
+    let mut router = Router::master(dual_stack(100));
+    router.hear_on(FIRST, ABOVE, 200);
+
+    router.pass(ms(50));
+    assert_eq!(router.installed(), [ip(VIP_V6)], "nobody has been heard over IPv6 yet");
+    router.hear_on(SECOND, ABOVE_V6, 200);
+    router.pass(ms(50));
+    assert_eq!(router.installed(), [] as [std::net::IpAddr; 0]);
+}
+
+#[test]
+fn a_member_with_another_interval_keeps_its_own_schedule() {
+    let fast = MemberConfig { interval: holdfast_vrrp::AdvertInterval::v3(ms(200)).unwrap(), ..member_v6() };
+    let config = GroupConfig::new(vec![member(), fast], PREEMPT, Vec::new()).unwrap();
+    let mut router = Router::master(config);
+
+    let sent = router.pass(ms(2_000));
+
+    let of = |index: MemberIndex| {
+        let sends = |action: &&Action| matches!(action, Action::SendAdvert { member, .. } if *member == index);
+        sent.iter().filter(sends).count()
+    };
+    assert_eq!((of(FIRST), of(SECOND)), (2, 10));
 }

@@ -1,8 +1,35 @@
 //! Addresses on the interface: what the kernel refuses, what others take away.
 
-use holdfast_vrrp::{Event, State};
+use holdfast_vrrp::{Event, Notice, State};
 
 use crate::support::*;
+
+#[test]
+fn an_address_that_somebody_deletes_is_put_back_at_once() {
+    let mut router = Router::master(single(member()));
+
+    let actions = router.handle(Event::AddressDeleted { member: FIRST, address: ip(VIP) });
+
+    assert_eq!(deeds(&actions), [add(VIP, router.group.epoch()), announce(VIP)]);
+    assert_eq!(notices(&actions), [Notice::AddressRestored { member: FIRST, address: ip(VIP) }]);
+    assert_eq!(router.state(), State::Master, "keepalived gives everything up and starts again");
+}
+
+#[test]
+fn an_address_that_is_not_ours_may_come_and_go() {
+    let mut router = Router::master(single(member()));
+
+    assert_eq!(router.handle(Event::AddressDeleted { member: FIRST, address: ip("10.77.0.7") }), []);
+}
+
+#[test]
+fn an_address_that_vanishes_while_it_is_held_for_a_successor_stays_away() {
+    let mut router = Router::master(single(member()));
+    router.handle(Event::Drain);
+
+    assert_eq!(router.handle(Event::AddressDeleted { member: FIRST, address: ip(VIP) }), []);
+    assert!(router.group.is_finished());
+}
 
 #[test]
 fn a_takeover_asks_for_every_address_even_those_that_are_still_held() {

@@ -21,6 +21,8 @@ mod reload;
 #[cfg(test)]
 mod stall;
 #[cfg(test)]
+mod state_table;
+#[cfg(test)]
 mod strangers;
 #[cfg(test)]
 mod support;
