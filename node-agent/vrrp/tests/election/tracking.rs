@@ -20,7 +20,8 @@ fn with_rival(number: u8, rival: u8) -> MemberConfig {
 
 #[test]
 fn the_effective_priority_is_the_base_and_all_weights_within_1_and_254() {
-    let cases: [(u8, &[(Tracker, TrackState)], u8); 12] = [
+    type Tracked<'a> = &'a [(Tracker, TrackState)];
+    let cases: [(u8, Tracked<'_>, u8); 12] = [
         (100, &[], 100),
         (100, &[(weight(10), UP)], 110),
         (100, &[(weight(10), DOWN)], 100),
