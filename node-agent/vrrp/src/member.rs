@@ -53,6 +53,8 @@ pub(crate) struct Member {
     pub(crate) last_reannouncement: Option<Instant>,
     /// When a master of equal priority was last heard that has the lower address; since this takeover.
     pub(crate) won_tie: Option<Instant>,
+    /// Since when a master of equal priority is heard that has the higher address, and earlier members decide.
+    pub(crate) losing_tie_since: Option<Instant>,
     pub(crate) failed_sends: FailedSends,
     pub(crate) foreign: Option<IpAddr>,
     pub(crate) list_differs: bool,
@@ -109,6 +111,7 @@ impl Member {
             last_advert: Instant::ZERO,
             last_reannouncement: None,
             won_tie: None,
+            losing_tie_since: None,
             failed_sends: FailedSends::default(),
             foreign: None,
             list_differs: false,

@@ -42,6 +42,7 @@ impl Group {
             if let Some((_, member)) = self.part(index) {
                 member.followed = None;
                 member.won_tie = None;
+                member.losing_tie_since = None;
                 member.succession = Succession::Silence;
                 member.timers.cancel(MemberTimer::MasterDown);
                 member.timers.cancel(MemberTimer::Release);

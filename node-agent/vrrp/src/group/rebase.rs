@@ -34,6 +34,7 @@ impl Group {
             member.last_advert = shift(member.last_advert);
             member.last_reannouncement = member.last_reannouncement.map(shift);
             member.won_tie = member.won_tie.map(shift);
+            member.losing_tie_since = member.losing_tie_since.map(shift);
             member.counters = Counters::default();
         }
     }

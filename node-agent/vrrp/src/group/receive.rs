@@ -116,9 +116,10 @@ impl Group {
         actions: &mut Vec<Action>,
     ) {
         match self.state {
-            State::Master => match self.better(now, index, sender) {
-                Some(reason) => self.yield_to(now, index, sender, interval, reason, actions),
-                None => self.hear_lower_master(now, index, sender, actions),
+            State::Master => match self.meet(now, index, sender, interval) {
+                Meeting::Yield(reason) => self.yield_to(now, index, sender, interval, reason, actions),
+                Meeting::Stay => self.hear_lower_master(now, index, sender, actions),
+                Meeting::Undecided => {}
             },
             State::Backup => {
                 self.successor_heard(now, index);
@@ -128,21 +129,43 @@ impl Group {
         }
     }
 
-    /// Why the sender should be master rather than we (RFC 9568 section 6.4.3); `None` if it should not.
-    fn better(&self, now: Instant, index: MemberIndex, sender: Followed) -> Option<Reason> {
-        let own = self.priority(index)?;
-        let address = self.members.get(usize::from(index.0)).and_then(Member::source)?;
-        if sender.priority > own {
-            return Some(Reason::HigherPriority);
+    /// What becomes of two masters that meet (RFC 9568 section 6.4.3).
+    fn meet(&mut self, now: Instant, index: MemberIndex, other: Followed, interval: Duration) -> Meeting {
+        let own = self.priority(index);
+        let source = self.members.get(usize::from(index.0)).and_then(Member::source);
+        let (Some(own), Some(source)) = (own, source) else { return Meeting::Stay };
+        if other.priority > own {
+            return Meeting::Yield(Reason::HigherPriority);
         }
-        let loses_tie = sender.priority == own && sender.address > address;
-        (loses_tie && !self.has_won_tie_before(now, index)).then_some(Reason::HigherAddress)
+        if other.priority < own || other.address < source {
+            return Meeting::Stay;
+        }
+        self.lose_tie(now, index, interval)
+    }
+
+    /// The other master has the same priority and the higher address on this member.
+    ///
+    /// Two nodes need not have the same order by IPv4 and by IPv6 address. If each member counted for itself, both
+    /// groups would lose a tie, yield, and take over again together, for ever. So the first member decides. A later one
+    /// does if the earlier ones have heard nothing of the tie for an interval of the other's: on them it is not heard.
+    fn lose_tie(&mut self, now: Instant, index: MemberIndex, interval: Duration) -> Meeting {
+        let won_before = self.has_won_tie_before(now, index);
+        let Some((_, member)) = self.part(index) else { return Meeting::Stay };
+        if won_before {
+            member.losing_tie_since = None;
+            return Meeting::Stay;
+        }
+        let recent = |since: &Instant| now.saturating_since(*since) < timing::earliest_takeover(interval);
+        let since = member.losing_tie_since.filter(recent).unwrap_or(now);
+        member.losing_tie_since = Some(since);
+        if index.0 == 0 || now.saturating_since(since) >= interval {
+            Meeting::Yield(Reason::HigherAddress)
+        } else {
+            Meeting::Undecided
+        }
     }
 
     /// Whether an earlier member has won a tie within the time that a master may be silent: then the group has.
-    ///
-    /// Two nodes need not have the same order by IPv4 and by IPv6 address. If each member counted for itself, both
-    /// groups would lose a tie, yield, and take over again together, for ever.
     fn has_won_tie_before(&self, now: Instant, index: MemberIndex) -> bool {
         let mut earlier = self.config.members().iter().zip(&self.members).take(usize::from(index.0));
         earlier.any(|(config, member)| {
@@ -170,6 +193,16 @@ fn receive_policy(config: &MemberConfig) -> ReceivePolicy {
         Transport::Multicast => ReceivePolicy::multicast(config.protocol, config.family, config.interval),
         Transport::Unicast(_) => ReceivePolicy::unicast(config.protocol, config.family, config.interval),
     }
+}
+
+/// What becomes of a master that meets another.
+enum Meeting {
+    /// The other should be master.
+    Yield(Reason),
+    /// The other should not.
+    Stay,
+    /// Another member of the group may know better.
+    Undecided,
 }
 
 /// Who sent an advert.

@@ -1,55 +1,102 @@
 //! Virtual routers that move together: one state, one owner (`keepalived.md` section 3, with its faults mended).
 
-use holdfast_vrrp::{Action, Claim, Event, GroupConfig, Link, MemberConfig, MemberIndex, State, VirtualRouterId};
+use holdfast_vrrp::{
+    Action, Claim, Event, GroupConfig, Link, MemberConfig, MemberIndex, Reason, State, VirtualRouterId,
+};
 
 use crate::support::*;
 
-#[test]
-fn a_tie_is_decided_once_for_the_whole_group() {
-    // The orders by IPv4 and by IPv6 address differ: the first member wins the tie, the second would lose it.
-    let mut router = Router::master(dual_stack(100));
-
+/// The orders by IPv4 and by IPv6 address differ: the first member wins a tie, the second would lose it.
+fn hear_tie(router: &mut Router) {
     router.hear_on(FIRST, BELOW, 100);
     router.hear_on(SECOND, ABOVE_V6, 100);
+}
+
+#[test]
+fn a_tie_is_decided_by_the_first_member_for_the_whole_group() {
+    let mut router = Router::master(dual_stack(100));
+    for _ in 0..10 {
+        hear_tie(&mut router);
+        router.pass(ms(1_000));
+    }
 
     assert_eq!(router.state(), State::Master, "or both groups would yield, and take over again together, for ever");
 }
 
 #[test]
-fn a_tie_on_a_later_member_counts_if_the_first_hears_of_none() {
+fn a_tie_is_decided_by_the_first_member_also_if_a_later_one_hears_of_it_first() {
     let mut router = Router::master(dual_stack(100));
 
+    assert_eq!(router.hear_on(SECOND, ABOVE_V6, 100), [], "the first member may know better");
+    router.hear_on(FIRST, BELOW, 100);
+    router.pass(ms(1_000));
+    hear_tie(&mut router);
+
+    assert_eq!(router.state(), State::Master);
+}
+
+#[test]
+fn the_first_member_yields_at_once() {
+    let mut router = Router::master(dual_stack(100));
+
+    router.hear_on(FIRST, ABOVE, 100);
+
+    assert_eq!((router.state(), router.reason()), (State::Backup, Reason::HigherAddress));
+}
+
+#[test]
+fn a_later_member_yields_if_the_first_hears_nothing_of_the_tie_for_an_interval() {
+    let mut router = Router::master(dual_stack(100));
+    router.hear_on(SECOND, ABOVE_V6, 100);
+    router.pass(ms(900));
+    router.hear_on(SECOND, ABOVE_V6, 100);
+    assert_eq!(router.state(), State::Master, "the first member's advert may still be on its way");
+
+    router.pass(ms(100));
     router.hear_on(SECOND, ABOVE_V6, 100);
 
-    assert_eq!(router.state(), State::Backup);
+    assert_eq!((router.state(), router.reason()), (State::Backup, Reason::HigherAddress));
 }
 
 #[test]
 fn a_tie_that_was_won_long_ago_decides_nothing() {
     let mut router = Router::master(dual_stack(100));
     router.hear_on(FIRST, BELOW, 100);
-    router.pass(ms(3_000));
-
-    router.hear_on(SECOND, ABOVE_V6, 100);
+    for _ in 0..5 {
+        router.pass(ms(1_000));
+        router.hear_on(SECOND, ABOVE_V6, 100);
+    }
 
     assert_eq!(router.state(), State::Backup);
 }
 
 #[test]
-fn a_tie_against_a_higher_address_is_never_noted_as_won() {
+fn a_tie_that_was_heard_of_long_ago_decides_nothing() {
+    let mut router = Router::master(dual_stack(100));
+    router.hear_on(SECOND, ABOVE_V6, 100);
+    router.pass(ms(60_000));
+    router.hear_on(SECOND, ABOVE_V6, 100);
+
+    assert_eq!(router.state(), State::Master, "this is another tie");
+}
+
+#[test]
+fn what_a_later_member_lost_is_never_noted_as_won() {
     let other = MemberConfig { virtual_router_id: VirtualRouterId::new(52).unwrap(), ..member_v6() };
     let config = GroupConfig::new(vec![member(), member_v6(), other], PREEMPT, Vec::new()).unwrap();
     let mut router = Router::master(config);
-    let third = MemberIndex(2);
-    router.hear_on(FIRST, BELOW, 100);
+    hear_tie(&mut router);
     router.pass(ms(2_500));
-    router.hear_on(SECOND, ABOVE_V6, 100);
-    assert_eq!(router.state(), State::Master, "the first member has won");
-    router.pass(ms(1_000));
+    hear_tie(&mut router);
+    let third = MemberIndex(2);
+    // The first member hears nothing more.
+    for _ in 0..5 {
+        router.pass(ms(1_000));
+        router.hear_on(SECOND, ABOVE_V6, 100);
+        router.hear_on(third, ABOVE_V6, 100);
+    }
 
-    router.hear_on(third, ABOVE_V6, 100);
-
-    assert_eq!(router.state(), State::Backup, "what the second member lost cannot decide for the third");
+    assert_eq!(router.state(), State::Backup);
 }
 
 #[test]
