@@ -21,8 +21,8 @@ struct Budget {
     on_schedule: u64,
     /// When this member became master, or last repeated its announcements because of somebody else.
     fresh: Instant,
-    /// Whether somebody else was heard for whom they have not been repeated yet.
-    wanted: bool,
+    /// Whether somebody else was heard since then: the repetition may have been put off.
+    others: bool,
 }
 
 /// Repetitions because of others are at least so far apart; what comes earlier is put off.
@@ -54,9 +54,8 @@ impl Budget {
             *self = Self { since: case.now, fresh: case.now, ..Self::default() };
         } else if let Event::Reconfigure { .. } = case.event {
             (self.since, self.on_schedule) = (case.now, 0);
-            self.fresh = if announced > 0 { case.now.max(self.fresh) } else { self.fresh };
         }
-        self.wanted |= is_about_others(case);
+        self.others |= is_about_others(case);
         if announced == 0 {
             return Ok(());
         }
@@ -74,13 +73,9 @@ impl Budget {
         let schedule = config.announcements;
         let elapsed = case.now.saturating_since(self.since);
         let refreshes = schedule.refresh.map_or(0, |refresh| elapsed.as_nanos() / refresh.as_nanos().max(1) + 1);
-        let most = u128::from(schedule.count) + refreshes;
-        // What others have caused may have been put off until now.
-        let put_off = self.wanted && case.now.saturating_since(self.fresh) >= LEAST_DISTANCE;
-        if put_off {
-            (self.fresh, self.wanted) = (case.now, false);
-        }
-        self.on_schedule += announced - u64::from(put_off);
+        let put_off = if self.others { elapsed.as_nanos() / LEAST_DISTANCE.as_nanos() + 1 } else { 0 };
+        let most = u128::from(schedule.count) + refreshes + put_off;
+        self.on_schedule += announced;
         Rule::Announcement.demand(u128::from(self.on_schedule) <= most, || {
             format!("{index:?} has announced {} times within {elapsed:?}, {most} at most", self.on_schedule)
         })
@@ -88,7 +83,7 @@ impl Budget {
 
     fn because_of_others(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
         let since = case.now.saturating_since(self.fresh);
-        (self.fresh, self.wanted) = (case.now, false);
+        self.fresh = case.now;
         Rule::Announcement
             .demand(since >= LEAST_DISTANCE, || format!("{index:?} repeats its announcements after {since:?}"))
     }

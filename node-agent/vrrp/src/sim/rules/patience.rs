@@ -88,8 +88,8 @@ impl Patience {
 
     fn judge_takeover(&self, case: &Case<'_>, probes: &mut Probes) -> Verdict {
         if case.reason() == Some(Reason::AddressOwner) {
-            return Rule::Patience
-                .demand(case.facts.is_owner(), || "takes over at once without being owner".to_owned());
+            let owner = case.config.members().iter().all(|config| config.priority.is_owner());
+            return Rule::Patience.demand(owner, || "takes over at once without being owner".to_owned());
         }
         let delayed = matches!(case.facts.config.preemption, Preemption::Preempt { delay } if !delay.is_zero());
         if delayed && case.reason() == Some(Reason::Preempting) {
