@@ -46,7 +46,7 @@ impl World {
             Step::Degrade { quality } => self.network.set_quality(quality),
             Step::Stranger { router, host, priority, interval, count } => {
                 let what = Happening::Stranger { router, host, priority, interval, more: count.saturating_sub(1) };
-                self.schedule(self.now, what);
+                self.schedule(self.now, 0, what);
             }
             Step::Junk { router, kind } => self.send_junk(router, kind),
             Step::Claim { address } => self.claim(address),

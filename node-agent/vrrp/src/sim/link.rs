@@ -27,6 +27,8 @@ pub struct Quality {
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fate {
+    /// Decides between packets that arrive at the same time.
+    pub(super) shuffle: u64,
     /// When it arrives, and when once more.
     pub(super) arrivals: [Option<Time>; 2],
     /// Which bit is flipped, counted from the start modulo the length.
@@ -42,6 +44,9 @@ pub(super) struct Link {
     on_the_way: Vec<Time>,
     choices: Seeds,
 }
+
+/// What happens at the same time happens in the order of random numbers below this.
+pub(super) const SHUFFLE: u64 = 1 << 16;
 
 /// While a burst of losses lasts, this many packets of a thousand are lost, and after as many it ends.
 const LOSS_IN_BURST: u64 = 700;
@@ -94,7 +99,11 @@ impl Link {
         if quality.capacity > 0 {
             self.on_the_way.push(first);
         }
-        Fate { arrivals: [Some(first), again], flipped_bit: flipped.then(|| self.choices.pick(u64::MAX)) }
+        Fate {
+            arrivals: [Some(first), again],
+            flipped_bit: flipped.then(|| self.choices.pick(u64::MAX)),
+            shuffle: self.choices.pick(SHUFFLE),
+        }
     }
 
     fn is_full(&mut self, now: Time) -> bool {

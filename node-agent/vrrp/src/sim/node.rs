@@ -99,6 +99,16 @@ impl Node {
         self.plan(lateness);
     }
 
+    /// A random time below `most`.
+    pub(super) fn some_time(&mut self, most: Duration) -> Duration {
+        Duration::from_nanos(self.choices.pick(u64::try_from(most.as_nanos()).unwrap_or_default()))
+    }
+
+    /// A random number below `bound`.
+    pub(super) fn pick(&mut self, bound: u64) -> u64 {
+        self.choices.pick(bound)
+    }
+
     /// Whether the agent runs, and is not stalled.
     pub(super) fn is_awake(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.stalled_until.is_none())

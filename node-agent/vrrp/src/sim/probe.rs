@@ -198,12 +198,16 @@ const REASON_NUMBERS: usize = REASONS.len() + 1;
 const PROBES: usize = CELLS + REASON_NUMBERS + DEEDS.len() + FAULTS.len() + SIGHTS.len();
 
 /// Cells that come about too rarely to be waited for. The tests of the election visit them one by one.
-const RARE: [(Situation, Input, Situation); 13] = [
+const RARE: [(Situation, Input, Situation); 17] = [
     (Situation::New, Input::OwnAdvert, Situation::New),
     (Situation::Pending, Input::OwnAdvert, Situation::Pending),
     (Situation::Pending, Input::AddressDeleted, Situation::Pending),
     (Situation::Pending, Input::Reconfigure, Situation::Master),
+    (Situation::Pending, Input::Reconfigure, Situation::Backup),
+    (Situation::Pending, Input::Reconfigure, Situation::Fault),
     (Situation::Fault, Input::Timer, Situation::Pending),
+    (Situation::Fault, Input::LinkUp, Situation::Pending),
+    (Situation::Fault, Input::CheckPasses, Situation::Pending),
     (Situation::Fault, Input::Reconfigure, Situation::Pending),
     (Situation::Fault, Input::CheckPasses, Situation::Master),
     (Situation::Fault, Input::Reconfigure, Situation::Master),

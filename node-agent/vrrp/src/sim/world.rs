@@ -8,10 +8,11 @@ use std::collections::BinaryHeap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::chooser::{Chooser, Seeds};
+use super::chooser::Seeds;
 use super::clock::Time;
 use super::frame::{Frame, Origin, Reading};
 use super::instance::{Failure, Instance, Record};
+use super::link::SHUFFLE;
 use super::log::Log;
 use super::mutant::Mutant;
 use super::network::Network;
@@ -41,7 +42,6 @@ pub struct World {
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     happenings: u64,
-    choices: Seeds,
     latest_arrival: Time,
 }
 
@@ -102,7 +102,6 @@ impl World {
             queue: BinaryHeap::new(),
             sequence: 0,
             happenings: 0,
-            choices: Seeds::stream(seed, 1),
             latest_arrival: Time::ZERO,
             script,
         };
@@ -122,7 +121,7 @@ impl World {
         }
         let steps: Vec<Time> = self.script.steps.iter().map(|(at, _)| *at).collect();
         for (number, at) in steps.into_iter().enumerate() {
-            self.schedule(at, Happening::Step(number));
+            self.schedule(at, SHUFFLE / 2, Happening::Step(number));
         }
         (0..self.nodes.len()).for_each(|node| self.start_agent(node));
         Ok(())
@@ -153,7 +152,7 @@ impl World {
         let queued = self.queue.peek().map(|Reverse(scheduled)| scheduled.at);
         let node = (0..).zip(&self.nodes).filter_map(|(index, node)| Some((node.next()?, index))).min();
         match (queued, node) {
-            (Some(queued), node) if queued <= end && node.is_none_or(|(at, _)| self.comes_first(queued, at)) => {
+            (Some(queued), node) if queued <= end && node.is_none_or(|node| self.comes_first(queued, node)) => {
                 if let Some(Reverse(scheduled)) = self.queue.pop() {
                     self.now = self.now.max(scheduled.at);
                     self.happen(scheduled.what);
@@ -169,9 +168,9 @@ impl World {
         }
     }
 
-    /// Between two things at the same time, chance decides.
-    fn comes_first(&mut self, one: Time, other: Time) -> bool {
-        one < other || (one == other && self.choices.chance(1, 2))
+    /// Between something in the queue and a node that wakes at the same time, chance decides.
+    fn comes_first(&mut self, queued: Time, (at, node): (Time, NodeIndex)) -> bool {
+        queued < at || (queued == at && self.nodes.get_mut(node).is_none_or(|node| node.pick(2) == 0))
     }
 
     fn happen(&mut self, what: Happening) {
@@ -188,7 +187,7 @@ impl World {
                 self.send_as_stranger(router, host, priority, interval);
                 if more > 0 {
                     let again = Happening::Stranger { router, host, priority, interval, more: more - 1 };
-                    self.schedule(self.now.plus(interval), again);
+                    self.schedule(self.now.plus(interval), SHUFFLE / 2, again);
                 }
             }
         }
@@ -240,7 +239,7 @@ impl World {
         let [first, again] = fate.arrivals;
         self.note_fate(from != Some(to), first, again.is_some(), &frame);
         for at in [first, again].into_iter().flatten() {
-            self.schedule(at, Happening::Arrive { node: to, frame: frame.clone() });
+            self.schedule(at, fate.shuffle, Happening::Arrive { node: to, frame: frame.clone() });
         }
     }
 
@@ -262,17 +261,18 @@ impl World {
         self.queue.retain(|Reverse(scheduled)| !matches!(scheduled.what, Happening::Arrive { .. }));
     }
 
-    pub(super) fn schedule(&mut self, at: Time, what: Happening) {
+    /// Adds something to what will happen. Of what happens at the same time, the lowest `shuffle` comes first.
+    pub(super) fn schedule(&mut self, at: Time, shuffle: u64, what: Happening) {
         self.sequence += 1;
-        let shuffle = self.choices.pick(1 << 16);
         self.queue.push(Reverse(Scheduled { at, shuffle, sequence: self.sequence, what }));
     }
 
     /// Tells something to the agent that runs now, a moment later.
     pub(super) fn tell(&mut self, index: NodeIndex, after: Duration, message: Message) {
-        let Some(node) = self.nodes.get(index) else { return };
+        let Some(node) = self.nodes.get_mut(index) else { return };
         let what = Happening::Tell { node: index, generation: node.generation, message: Box::new(message) };
-        self.schedule(self.now.plus(after), what);
+        let shuffle = node.pick(SHUFFLE);
+        self.schedule(self.now.plus(after), shuffle, what);
     }
 
     /// Starts the agent of a node: it takes leftovers off the interface, then learns of the world piece by piece.
@@ -294,7 +294,7 @@ impl World {
         let tracked: Vec<(ElectionIndex, Vec<TrackState>)> = node.tracked.iter().cloned().enumerate().collect();
         let moment = self.startup();
         self.tell_soon(index, moment, Message::Start);
-        if self.choices.chance(1, 4) {
+        if self.nodes.get_mut(index).is_some_and(|node| node.pick(4) == 0) {
             // Twice is once.
             self.tell_soon(index, moment * 16, Message::Start);
         }
@@ -307,8 +307,7 @@ impl World {
     }
 
     fn tell_soon(&mut self, index: NodeIndex, moment: Duration, message: Message) {
-        let nanoseconds = u64::try_from(moment.as_nanos()).unwrap_or_default();
-        let after = Duration::from_nanos(self.choices.pick(nanoseconds));
+        let after = self.nodes.get_mut(index).map(|node| node.some_time(moment)).unwrap_or_default();
         self.tell(index, after, message);
     }
 

@@ -5,8 +5,8 @@ use holdfast_vrrp::sim::{Chooser, Log, Probes, Script, Seeds};
 /// As many as take a few seconds. `make sim` plays more.
 const SEEDS: u64 = 1_500;
 
-/// So many of the required probes may stay unseen in so few seeds: the rarest come once in some thousand.
-const MOST_UNSEEN: usize = 8;
+/// So many of the required probes may stay unseen in so few seeds: the rarest come once in some hundred.
+const MOST_UNSEEN: usize = 3;
 
 #[test]
 fn no_rule_is_broken_and_nothing_that_matters_stays_unseen() {

@@ -22,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
 
 /// Advert, addresses, announcements: for every member (RFC 9568 section 6.4.2, keepalived's promotion).
 fn takeover(case: &Case<'_>) -> Verdict {
-    for (index, config, member) in case.facts.parts() {
+    for ((index, config), member) in (0..).map(MemberIndex).zip(case.config.members()).zip(&case.facts.members) {
         let adverts = count(case, |action| is_advert(action, index, false));
         Rule::Takeover.demand(adverts == 1, || format!("{index:?} sends {adverts} adverts"))?;
         for address in &config.addresses {
