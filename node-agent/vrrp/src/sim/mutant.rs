@@ -44,12 +44,14 @@ pub enum Mutant {
     OwnAdvertsObeyed,
     /// Broken adverts are accepted.
     ChecksumIgnored,
-    /// Adverts that say the interval is zero are accepted.
+    /// Weights of trackers do not count.
     PriorityNotTracked,
     /// `reverse` is not applied.
     ReverseIgnored,
     /// A failed check of weight zero is not noticed.
     FaultIgnored,
+    /// A check without a first result counts as passed.
+    FirstResultNotAwaited,
     /// An interface that goes down is not noticed.
     LinkLossIgnored,
     /// The driver does not report that the kernel refused an address.
@@ -72,7 +74,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SkewIgnored,
         Self::TieBreakFlipped,
         Self::OutdatedReportBelieved,
@@ -94,6 +96,7 @@ impl Mutant {
         Self::PriorityNotTracked,
         Self::ReverseIgnored,
         Self::FaultIgnored,
+        Self::FirstResultNotAwaited,
         Self::LinkLossIgnored,
         Self::RefusalNotReported,
         Self::DeletionNotReported,

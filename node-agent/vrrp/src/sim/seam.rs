@@ -48,10 +48,15 @@ impl Seam {
         GroupConfig::new(members, preemption, trackers).unwrap_or_else(|_| config.clone())
     }
 
-    /// The states of trackers that the group gets to see.
+    /// The states of trackers that the group gets to see. There is one for each.
     pub(super) fn tracked(&self, config: &GroupConfig, tracked: &[TrackState]) -> Vec<TrackState> {
-        let pairs = config.trackers.iter().zip(tracked);
-        pairs.map(|(tracker, state)| if self.hides(*tracker, *state) { TrackState::Unknown } else { *state }).collect()
+        let known = tracked.iter().copied().chain(std::iter::repeat(TrackState::Unknown));
+        let seen = |(tracker, state): (&Tracker, TrackState)| match (self.mutant, state) {
+            (Some(Mutant::FirstResultNotAwaited), TrackState::Unknown) if !tracker.reverse => TrackState::Up,
+            _ if self.hides(*tracker, state) => TrackState::Unknown,
+            _ => state,
+        };
+        config.trackers.iter().zip(known).map(seen).collect()
     }
 
     fn hides(&self, tracker: Tracker, state: TrackState) -> bool {

@@ -129,10 +129,19 @@ impl Facts {
         }
     }
 
-    /// A group with a cause of a fault says so.
-    pub(super) fn judge(&self) -> Verdict {
+    /// Whether a first result is still waited for: of an interface, or of a check that may be a fault.
+    fn is_pending(&self) -> bool {
+        let mut checks = self.config.trackers.iter().zip(&self.tracked);
+        self.members.iter().any(|member| member.link == Link::Unknown)
+            || checks.any(|(tracker, state)| tracker.weight.get() == 0 && *state == TrackState::Unknown)
+    }
+
+    /// A group with a cause of a fault says so, and none begins to elect before it knows whether there is one.
+    pub(super) fn judge(&self, before: Situation) -> Verdict {
         let unnoticed = self.situation.is_running() && self.situation != Situation::Fault && self.has_fault();
-        Rule::FaultNoticed.demand(!unnoticed, || format!("{:?} with {self:?}", self.situation))
+        let rash = self.situation.is_electing() && !before.is_electing() && self.is_pending();
+        let tell = || format!("from {before:?} to {:?} with {self:?}", self.situation);
+        Rule::FaultNoticed.demand(!unnoticed && !rash, tell)
     }
 }
 

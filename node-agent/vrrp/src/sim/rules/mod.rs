@@ -83,7 +83,7 @@ pub enum Rule {
     Announcement,
     /// Routers that are no peers, own packets and broken packets change nothing.
     Strangers,
-    /// Who has a cause of a fault is in that state.
+    /// Who has a cause of a fault is in that state, and who does not know yet waits.
     FaultNoticed,
     /// A master's kernel has every address.
     MasterHolds,
@@ -258,8 +258,9 @@ impl Referee {
         self.adverts.judge(&case)?;
         self.announcements.judge(&case)?;
         let held = self.handover.judge(&case)?;
+        let before = self.facts.situation;
         self.facts.learn(event, situation, held);
-        self.facts.judge()
+        self.facts.judge(before)
     }
 }
 
