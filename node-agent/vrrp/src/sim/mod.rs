@@ -12,10 +12,11 @@
 //! | `clock.rs`, `link.rs`, `network.rs`, `frame.rs` | time and the LAN |
 //! | `node.rs`, `kernel.rs`, `process.rs` | a machine, its kernel, and the agent on it |
 //! | `instance.rs`, `seam.rs`, `mutant.rs` | a group in the agent, and mistakes planted around it |
-//! | `table.rs`, `rules/`, `overlap.rs` | what must never happen |
+//! | `table.rs`, `rules/`, `audit.rs`, `overlap.rs` | what must never happen |
 //! | `probe.rs`, `log.rs` | what has been seen, and what happened |
 //! | `run.rs`, `minimise.rs` | playing a seed, bytes or a script; making a failing script small |
 
+mod audit;
 mod chooser;
 mod clock;
 mod convergence;

@@ -113,6 +113,11 @@ impl Process {
         !self.reports.is_empty()
     }
 
+    /// Whether the kernel has refused this address, and the agent has not been told.
+    pub(super) fn awaits_report_about(&self, address: IpAddr) -> bool {
+        self.reports.iter().any(|report| report.address == address)
+    }
+
     /// The kernel reports what it has refused.
     pub(super) fn hurry_reports(&mut self, time: Time) {
         self.reports.iter_mut().for_each(|report| report.due = report.due.min(time));
@@ -138,7 +143,7 @@ impl Process {
         self.fire_timers(around);
         self.carry_out(around);
         self.renew(around);
-        self.check(around);
+        self.audit(around);
     }
 
     fn handle(&mut self, election: ElectionIndex, event: &Event<'_>, truth: Truth, around: &mut Surroundings<'_>) {
@@ -355,38 +360,6 @@ impl Process {
             for member in (0..).map(MemberIndex).take(config.members().len()) {
                 instance.group().installed(member).for_each(|address| around.kernel.renew(address, ends));
             }
-        }
-    }
-
-    /// What the kernel has is what the groups believe.
-    fn check(&self, around: &mut Surroundings<'_>) {
-        for (election, instance) in self.instances.iter().enumerate() {
-            if instance.situation() == Situation::Master {
-                self.check_master(election, instance, around);
-            }
-        }
-        let is_held = |address: IpAddr| self.instances.iter().any(|instance| instance.holds(address));
-        let kept = around.kernel.addresses().find(|address| !is_held(*address) && !around.kernel.is_stuck(*address));
-        if let Some(address) = kept {
-            let how = format!("{address} is on the interface, and nobody wants it there");
-            around.fail(0, Rule::OthersLetGo.broken::<()>(how).err());
-        }
-    }
-
-    fn check_master(&self, election: ElectionIndex, instance: &Instance, around: &mut Surroundings<'_>) {
-        let reported = |address: IpAddr| self.reports.iter().any(|report| report.address == address);
-        let mut addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
-        let missing = addresses.find(|address| !around.kernel.holds(**address) && !reported(**address));
-        if let Some(address) = missing {
-            let how = format!("{address} is not on the interface");
-            around.fail(election, Rule::MasterHolds.broken::<()>(how).err());
-        }
-        let shortest = instance.facts().config.members().iter().map(|config| config.interval.get()).min();
-        let mute = around.kernel.mute_since().map(|since| around.time.since(since));
-        let mute = mute.map(|mute| mute.min(around.now.saturating_since(instance.group().since())));
-        if mute > shortest.map(|interval| (interval + around.driver.setup.lateness) * 5) {
-            let how = format!("master although it could not send for {mute:?}");
-            around.fail(election, Rule::FaultNoticed.broken::<()>(how).err());
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Compares, after each wake-up of an agent, what its kernel has with what its groups believe.
+
+use std::net::IpAddr;
+
+use super::instance::Instance;
+use super::process::{Process, Surroundings};
+use super::rules::Rule;
+use super::setup::ElectionIndex;
+use super::table::Situation;
+
+impl Process {
+    /// What the kernel has is what the groups believe.
+    pub(super) fn audit(&self, around: &mut Surroundings<'_>) {
+        for (election, instance) in self.instances.iter().enumerate() {
+            if instance.situation() == Situation::Master {
+                self.check_master(election, instance, around);
+            }
+        }
+        let is_held = |address: IpAddr| self.instances.iter().any(|instance| instance.holds(address));
+        let kept = around.kernel.addresses().find(|address| !is_held(*address) && !around.kernel.is_stuck(*address));
+        if let Some(address) = kept {
+            let how = format!("{address} is on the interface, and nobody wants it there");
+            around.fail(0, Rule::OthersLetGo.broken::<()>(how).err());
+        }
+    }
+
+    fn check_master(&self, election: ElectionIndex, instance: &Instance, around: &mut Surroundings<'_>) {
+        let mut addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
+        let missing = addresses.find(|address| !around.kernel.holds(**address) && !self.awaits_report_about(**address));
+        if let Some(address) = missing {
+            let how = format!("{address} is not on the interface");
+            around.fail(election, Rule::MasterHolds.broken::<()>(how).err());
+        }
+        let shortest = instance.facts().config.members().iter().map(|config| config.interval.get()).min();
+        let mute = around.kernel.mute_since().map(|since| around.time.since(since));
+        let mute = mute.map(|mute| mute.min(around.now.saturating_since(instance.group().since())));
+        if mute > shortest.map(|interval| (interval + around.driver.setup.lateness) * 5) {
+            let how = format!("master although it could not send for {mute:?}");
+            around.fail(election, Rule::FaultNoticed.broken::<()>(how).err());
+        }
+    }
+}
