@@ -71,7 +71,7 @@ pub struct Announcements {
     /// When the last of them is sent, counted from the takeover. The others come before it, the first at once, ever
     /// further apart: a client that lost the first frame need not wait for the last.
     pub delay: Duration,
-    /// The time between two repetitions while master; `None` does not repeat.
+    /// The time between two repetitions while master, more than zero; `None` does not repeat.
     pub refresh: Option<Duration>,
 }
 
@@ -106,6 +106,9 @@ pub enum ConfigError {
     /// The interval cannot be written into an advert of this version.
     #[error(transparent)]
     Interval(#[from] crate::types::OutOfRange),
+    /// Announcements would be repeated without end.
+    #[error("announcements cannot be repeated every 0s")]
+    Refresh,
     /// A weight outside -253..=253.
     #[error("weight {0} is not within -253..=253")]
     Weight(i32),
@@ -148,6 +151,9 @@ impl MemberConfig {
         }
         if let Some(stranger) = self.addresses.iter().find(|address| Family::of(**address) != self.family) {
             return Err(ConfigError::Family(*stranger));
+        }
+        if self.announcements.refresh == Some(Duration::ZERO) {
+            return Err(ConfigError::Refresh);
         }
         match (self.protocol, self.family) {
             (Protocol::V2 { .. }, Family::Ipv6) => return Err(ConfigError::Version2OverIpv6),

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod announcements;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod groups;
