@@ -8,6 +8,9 @@ use super::rules::Rule;
 use super::setup::ElectionIndex;
 use super::table::Situation;
 
+/// After so many silent intervals a peer takes over.
+const ADVERTS_OF_PATIENCE: u32 = 3;
+
 impl Process {
     /// What the kernel has is what the groups believe.
     pub(super) fn audit(&self, around: &mut Surroundings<'_>) {
@@ -31,11 +34,9 @@ impl Process {
             let how = format!("{address} is not on the interface");
             around.fail(election, Rule::MasterHolds.broken::<()>(how).err());
         }
-        let shortest = instance.facts().config.members().iter().map(|config| config.interval.get()).min();
-        let mute = around.kernel.mute_since().map(|since| around.time.since(since));
-        let mute = mute.map(|mute| mute.min(around.now.saturating_since(instance.group().since())));
-        if mute > shortest.map(|interval| (interval + around.driver.setup.lateness) * 5) {
-            let how = format!("master although it could not send for {mute:?}");
+        let refused = instance.adverts_refused_in_a_row();
+        if refused >= ADVERTS_OF_PATIENCE {
+            let how = format!("master although the last {refused} adverts could not be sent");
             around.fail(election, Rule::FaultNoticed.broken::<()>(how).err());
         }
     }

@@ -70,7 +70,7 @@ impl World {
         node.kernel.enlarge_socket(ROOMY);
         let was_up = std::mem::replace(&mut node.kernel.up, true);
         for what in [Refusal::Send, Refusal::Add, Refusal::Remove] {
-            node.kernel.refuse(now, what, false);
+            node.kernel.refuse(what, false);
         }
         let stopped = |instance: &Instance| instance.situation() == Situation::Stopped;
         match &mut node.process {

@@ -33,9 +33,8 @@ impl World {
                 self.tell(node, moment, Message::Interface { up });
             }
             Step::Refuse { node, what, on } => {
-                let now = self.now;
                 if let Some(machine) = self.nodes.get_mut(node) {
-                    machine.kernel.refuse(now, what, on);
+                    machine.kernel.refuse(what, on);
                 }
             }
             Step::Delete { node, address } => self.delete(node, address),

@@ -46,6 +46,8 @@ pub(super) struct Instance {
     group: Group,
     seam: Seam,
     referee: Referee,
+    /// For each member, how many adverts in a row could not be sent.
+    refused: Vec<u32>,
 }
 
 impl Record {
@@ -68,7 +70,8 @@ impl Instance {
         let seam = Seam::new(mutant);
         let group = Group::new(seam.config(config), &seam.tracked(config, tracked));
         let referee = Referee::new(Facts::new(config.clone(), tracked));
-        Self { node, election, group, seam, referee }
+        let refused = vec![0; config.members().len()];
+        Self { node, election, group, seam, referee, refused }
     }
 
     /// Lets the group handle an event, and judges what it makes of it. `time` is the true time, `now` what the node's
@@ -116,6 +119,19 @@ impl Instance {
             let broken = Broken { rule: Rule::EarlyTimer, how: format!("{actions:?} at {now}") };
             record.fail(time, Some((self.node, self.election)), broken);
         }
+    }
+
+    /// An advert was sent, or could not be. Releases do not count.
+    pub(super) fn note_advert(&mut self, member: MemberIndex, claim: Claim, sent: bool) {
+        let refused = self.refused.get_mut(usize::from(member.0)).filter(|_| claim != Claim::Release);
+        if let Some(refused) = refused {
+            *refused = if sent { 0 } else { *refused + 1 };
+        }
+    }
+
+    /// How many adverts of some member could not be sent, without one between that could.
+    pub(super) fn adverts_refused_in_a_row(&self) -> u32 {
+        self.refused.iter().copied().max().unwrap_or_default()
     }
 
     /// What an event is to the group as it stands.

@@ -14,8 +14,6 @@ pub(super) struct Kernel {
     /// Whether the interface is up.
     pub(super) up: bool,
     refusals: [bool; 3],
-    /// Since when nothing can be sent although the interface is up.
-    mute_since: Option<Time>,
     addresses: Vec<Held>,
     /// Addresses whose removal was refused: they stay until their lease ends.
     stuck: Vec<IpAddr>,
@@ -41,7 +39,6 @@ impl Kernel {
         Self {
             up: true,
             refusals: [false; 3],
-            mute_since: None,
             addresses: Vec::new(),
             stuck: Vec::new(),
             received: VecDeque::new(),
@@ -51,10 +48,7 @@ impl Kernel {
     }
 
     /// Makes the kernel refuse something, or not.
-    pub(super) fn refuse(&mut self, now: Time, what: Refusal, on: bool) {
-        if what == Refusal::Send {
-            self.mute_since = on.then(|| self.mute_since.unwrap_or(now));
-        }
+    pub(super) fn refuse(&mut self, what: Refusal, on: bool) {
         if let Some(refusal) = self.refusals.get_mut(what as usize) {
             *refusal = on;
         }
@@ -67,11 +61,6 @@ impl Kernel {
     /// Whether packets can be sent, and addresses added and removed.
     pub(super) fn works(&self) -> bool {
         self.up && self.refusals == [false; 3]
-    }
-
-    /// Since when nothing could be sent.
-    pub(super) fn mute_since(&self) -> Option<Time> {
-        self.mute_since
     }
 
     /// Gives the socket room for at least so many packets.

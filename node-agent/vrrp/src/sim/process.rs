@@ -324,9 +324,11 @@ impl Process {
         claim: Claim,
         around: &mut Surroundings<'_>,
     ) {
+        let sent = around.kernel.send();
+        self.instances.iter_mut().skip(election).take(1).for_each(|each| each.note_advert(member, claim, sent.is_ok()));
         let Some(instance) = self.instances.get(election) else { return };
         let Some((config, _)) = instance.facts().member(member) else { return };
-        if around.kernel.send().is_err() {
+        if sent.is_err() {
             self.feed_back(election, &Event::SendFailed { member }, around);
             return;
         }
