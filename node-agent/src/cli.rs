@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -53,7 +54,7 @@ pub struct RunArgs {
     #[arg(long, env = "HOLDFAST_MANIFESTS", value_name = "DIR")]
     pub manifests: PathBuf,
     /// The name of this node, as `nodePriorities` and Node objects write it.
-    #[arg(long, env = "HOLDFAST_NODE_NAME", value_name = "NAME")]
+    #[arg(long, env = "HOLDFAST_NODE_NAME", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub node_name: String,
     /// A label of this node, for selectors; may be given more than once. In the variable: separated by commas.
     #[arg(long = "node-label", env = "HOLDFAST_NODE_LABELS", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parse_label)]

@@ -15,6 +15,7 @@ pub mod network;
 pub mod passwords;
 mod readable;
 pub mod run;
+mod small_file;
 pub mod snapshot;
 pub mod source;
 pub mod state_dir;

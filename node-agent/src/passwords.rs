@@ -7,6 +7,11 @@ use std::{fs, io};
 use holdfast_vrrp::{OutOfRange, Password};
 use thiserror::Error;
 
+use crate::small_file;
+
+/// In bytes. No password is longer by far; a file that is was put here by mistake.
+const MAXIMUM_SIZE: u64 = 4 << 10;
+
 /// Where passwords come from.
 ///
 /// A password that could be read once stays in force while it cannot be: a Secret that is being replaced takes no
@@ -87,7 +92,7 @@ impl Passwords {
             return Err(PasswordError::Key(key.to_owned()));
         }
         let path = folder.join(key);
-        let bytes = fs::read(&path).map_err(|source| PasswordError::Read {
+        let bytes = small_file::read(&path, MAXIMUM_SIZE).map_err(|source| PasswordError::Read {
             key: key.to_owned(),
             path: path.display().to_string(),
             source,
@@ -100,7 +105,8 @@ impl Passwords {
     pub fn fingerprint(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let entries = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
         let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut contents: Vec<_> = files.filter_map(|path| fs::read(&path).ok().map(|bytes| (path, bytes))).collect();
+        let read = |path: PathBuf| small_file::read(&path, MAXIMUM_SIZE).ok().map(|bytes| (path, bytes));
+        let mut contents: Vec<_> = files.filter_map(read).collect();
         contents.sort();
         contents
     }
@@ -137,6 +143,15 @@ mod tests {
             assert!(!message.contains("more than"), "{message}");
         }
         assert!(matches!(Passwords::default().get("web"), Err(PasswordError::NoFolder(_))));
+    }
+
+    #[test]
+    fn what_is_no_file_holds_nobody_up() {
+        let (folder, mut passwords) = folder(&[("web", "secret")]);
+        nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
+        let message = passwords.get("pipe").expect_err("no password").to_string();
+        assert!(message.ends_with("not a regular file"), "{message}");
+        assert_eq!(passwords.fingerprint(), [(folder.path().join("web"), b"secret".to_vec())]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl StateDir {
         fs::create_dir_all(path).map_err(|source| StateDirError::Create { path: told(path), source })?;
         let lock_path = path.join(LOCK);
         let open_failed = |source| StateDirError::OpenLock { path: told(&lock_path), source };
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(open_failed)?;
+        let lock = open_lock(&lock_path).map_err(open_failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => StateDirError::InUse(told(path)),
             TryLockError::Error(source) => open_failed(source),
@@ -119,6 +119,12 @@ impl StateDir {
             tracing::warn!(folder = %self.path.display(), "the state folder could not be written in time");
         }
     }
+}
+
+/// On a broken disk, which the kernel has made read-only, the file of an earlier run does as well.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let made = File::options().create(true).truncate(false).write(true).open(path);
+    made.or_else(|error| File::open(path).map_err(|_| error))
 }
 
 /// The record of addresses, in a file.

@@ -1,11 +1,12 @@
 //! `holdfast-agent status`: asks the agent of this node, and shows its answer.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -18,6 +19,9 @@ use crate::cli::Output;
 use crate::snapshot::{AgentStatus, CheckSnapshot, RouterSnapshot, RouterState};
 
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// In bytes. The status of thousands of virtual routers is a tenth of it; whoever says more is no agent.
+const LONGEST_ANSWER: usize = 64 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -36,6 +40,9 @@ pub enum StatusError {
     /// The answer is no HTTP.
     #[error("{0} is no agent of Holdfast: {1}")]
     Http(SocketAddr, #[source] hyper::Error),
+    /// The answer does not come to an end.
+    #[error("{0} is no agent of Holdfast: {1}")]
+    Body(SocketAddr, #[source] Box<dyn Error + Send + Sync>),
     /// The answer is an error.
     #[error("the agent on {0} answers {1}: {2}")]
     Refused(SocketAddr, StatusCode, String),
@@ -70,7 +77,8 @@ async fn get(address: SocketAddr) -> Result<Bytes, StatusError> {
     request.headers_mut().insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("localhost"));
     let response = sender.send_request(request).await.map_err(failed)?;
     let status = response.status();
-    let body = response.into_body().collect().await.map_err(failed)?.to_bytes();
+    let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
+    let body = body.map_err(|error| StatusError::Body(address, error))?.to_bytes();
     if status != StatusCode::OK {
         return Err(StatusError::Refused(address, status, String::from_utf8_lossy(&body).trim().to_owned()));
     }
@@ -93,7 +101,7 @@ fn table(status: &AgentStatus, now: Timestamp) -> String {
         &routers.clone().map(|router| router_row(router, now)).collect::<Vec<_>>(),
     );
     for router in routers.filter(|router| !router.message.is_empty()) {
-        let _ = writeln!(text, "{}: {}", router.name, router.message);
+        let _ = writeln!(text, "{}", one_line(&format!("{}: {}", router.name, router.message)));
     }
     if !status.health_checks.is_empty() {
         text.push('\n');
@@ -101,9 +109,9 @@ fn table(status: &AgentStatus, now: Timestamp) -> String {
         text += &align(&["HEALTH CHECK", "PASSING", "SINCE", "MESSAGE"], &rows);
     }
     if !status.configuration_errors.is_empty() {
-        text += "\nCONFIGURATION ERRORS (the last good configuration is in force)\n";
+        text += "\nCONFIGURATION ERRORS (what was in force before them stays in force)\n";
         for error in &status.configuration_errors {
-            let _ = writeln!(text, "  {error}");
+            let _ = writeln!(text, "  {}", one_line(error));
         }
     }
     text
@@ -155,6 +163,11 @@ fn age(since: &str, now: Timestamp) -> String {
     }
 }
 
+/// Messages may quote what programs and manifests say: nothing in them may break a line or move the cursor.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 /// Columns as wide as their widest cell, two spaces apart.
 fn align(header: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = header
@@ -166,7 +179,8 @@ fn align(header: &[&str], rows: &[Vec<String>]) -> String {
         })
         .collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells = cells.map(one_line).zip(&widths);
+        let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let mut text = line(&mut header.iter().copied());
@@ -201,5 +215,11 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["a".to_owned(), "long cell".to_owned()], vec!["wider".to_owned(), "b".to_owned()]];
         assert_eq!(align(&["ONE", "TWO"], &rows), "ONE    TWO\na      long cell\nwider  b\n");
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_its_line() {
+        let rows = [vec!["two\nlines".to_owned(), "\u{1b}[2Jgone".to_owned()]];
+        assert_eq!(align(&["ONE", "TWO"], &rows), "ONE        TWO\ntwo lines   [2Jgone\n");
     }
 }

@@ -7,8 +7,9 @@ use std::{fs, io};
 use thiserror::Error;
 
 use super::manifests::Files;
+use crate::small_file;
 
-/// No manifest is larger; a file that is was put here by mistake.
+/// In bytes. No manifest is larger; a file that is was put here by mistake.
 const MAXIMUM_SIZE: u64 = 4 << 20;
 
 /// A folder with `*.yaml`, `*.yml` and `*.json` files. Other files, hidden ones and folders in it do not count.
@@ -55,16 +56,8 @@ fn is_manifest(name: &str) -> bool {
 }
 
 fn read_file(path: &Path) -> io::Result<String> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        // Opening a pipe would wait for a writer.
-        return Err(io::Error::other("not a regular file"));
-    }
-    let size = metadata.len();
-    if size > MAXIMUM_SIZE {
-        return Err(io::Error::other(format!("{size} bytes are more than {MAXIMUM_SIZE}")));
-    }
-    fs::read_to_string(path)
+    let bytes = small_file::read(path, MAXIMUM_SIZE)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::other("not text in UTF-8"))
 }
 
 #[cfg(test)]

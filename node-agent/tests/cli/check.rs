@@ -1,5 +1,8 @@
 //! `holdfast-agent check`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use crate::support::{folder, run, text, virtual_ip};
 
 /// What is wrong, the files, and what is said about them.
@@ -26,6 +29,39 @@ fn a_good_folder_is_told_in_one_line() {
     let said = run(&["check", text(files.path())]);
     let expected = format!("{}: no problems in 2 objects of 2 files\n", files.path().display());
     assert_eq!((said.code, said.stdout, said.stderr), (Some(0), expected, String::new()));
+}
+
+#[test]
+fn every_example_of_the_documentation_is_good() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples");
+    let folders = fs::read_dir(&examples).expect("there are examples").map(|entry| entry.expect("readable").path());
+    let folders: Vec<PathBuf> = folders.filter(|path| path.is_dir()).collect();
+    assert_ne!(folders, [] as [PathBuf; 0]);
+    for folder in folders {
+        let said = run(&["check", text(&folder)]);
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+        assert!(said.stdout.contains("no problems in") && !said.stdout.contains(" 0 objects"), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_told_with_their_range() {
+    let cases = [
+        ("virtualRouterID: 0", "spec.virtualRouterID: ", "1"),
+        ("virtualRouterID: 256", "spec.virtualRouterID: ", "255"),
+        ("priority: 0", "spec.priority: ", "1"),
+        ("priority: 256", "spec.priority: ", "255"),
+        ("advertisementInterval: 0s", "spec.advertisementInterval: ", "10ms"),
+        ("protocolVersion: 4", "spec.protocolVersion: ", "2, 3"),
+        ("healthChecks: [{name: nginx, weight: 254}]", "spec.healthChecks[0].weight: ", "253"),
+    ];
+    for (field, place, allowed) in cases {
+        let (code, lines) = check(&[("a.yaml", &virtual_ip("web", &format!("addresses: [192.0.2.1], {field}")))]);
+        assert_eq!(code, Some(1), "{field}");
+        assert_eq!(lines.len(), 1, "{field}: {lines:#?}");
+        let message = lines[0].strip_prefix(&format!("a.yaml: VirtualIP/web: {place}"));
+        assert!(message.is_some_and(|message| message.contains(allowed)), "{field}: {}", lines[0]);
+    }
 }
 
 #[test]
@@ -129,14 +165,14 @@ fn what_cannot_be_read_is_told() {
     );
 
     let files = folder(&[("latin1.yaml", "")]);
-    std::fs::write(files.path().join("latin1.yaml"), b"# caf\xe9\n").expect("a file");
+    fs::write(files.path().join("latin1.yaml"), b"# caf\xe9\n").expect("a file");
     std::os::unix::fs::symlink("nowhere", files.path().join("dangling.yaml")).expect("a link");
     nix::unistd::mkfifo(&files.path().join("pipe.yaml"), nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
     let said = run(&["check", text(files.path())]);
     let lines: Vec<&str> = said.stdout.lines().collect();
     let expected = [
         "dangling.yaml: cannot be read: No such file or directory (os error 2)",
-        "latin1.yaml: cannot be read: stream did not contain valid UTF-8",
+        "latin1.yaml: cannot be read: not text in UTF-8",
         "pipe.yaml: cannot be read: not a regular file",
     ];
     assert_eq!(lines, expected);

@@ -34,10 +34,20 @@ fn without_an_agent_it_says_so_and_fails() {
 }
 
 #[test]
+fn who_accepts_and_says_nothing_is_not_waited_for_for_ever() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let said = run(&["status", "--http", &address.to_string()]);
+    assert_eq!((said.code, said.stdout), (Some(1), String::new()));
+    assert_eq!(said.stderr, format!("holdfast-agent: {address} does not answer in time\n"));
+}
+
+#[test]
 fn a_stranger_on_the_port_is_not_taken_for_an_agent() {
     let cases = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "no agent of Holdfast"),
         ("220 mail.example.org ESMTP\r\n", "no agent of Holdfast"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{", "no agent of Holdfast"),
         ("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 6\r\n\r\nreason", "503 Service Unavailable: reason"),
     ];
     for (answer, expected) in cases {
