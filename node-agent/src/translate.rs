@@ -341,6 +341,87 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_run_is_refused_with_its_reason() {
+        let cases = [
+            (json!({ "virtualRouterID": 0 }), "virtual router \"web\": virtual router ID 0 is not within 1..=255"),
+            (json!({ "priority": 0 }), "virtual router \"web\": priority 0 is not within 1..=255"),
+            (
+                json!({ "advertisementInterval": "15ms" }),
+                "virtual router \"web\": a VRRPv3 interval is a multiple of 10ms within 10ms..=40.95s, not 15ms",
+            ),
+            (json!({ "addresses": ["192.0.2.300"] }), "virtual router \"web\": "),
+            (json!({ "addresses": [], "interface": null }), "a virtual router has 1..="),
+            (json!({ "addresses": ["2001:db8::1"] }), "address 2001:db8::1 is not of the virtual router's family"),
+            (
+                json!({ "peers": [{ "name": "b", "address": "node-b" }] }),
+                "virtual router \"web\": peer \"node-b\" is not an IP address",
+            ),
+            (
+                json!({
+                    "family": "IPv6", "addresses": ["2001:db8::1"],
+                    "protocolVersion": 2, "advertisementInterval": "1s",
+                }),
+                "VRRPv2 carries IPv4 addresses only",
+            ),
+            (
+                json!({ "protocolVersion": 2, "advertisementInterval": "1s", "passwordKey": "gate" }),
+                "virtual router \"web\": password key \"gate\": start the agent with --auth-dir",
+            ),
+        ];
+        for (changes, reason) in cases {
+            let spec = spec(&[router(changes.clone())], &[group("web", json!({}))]);
+            let translation = translate(&spec, &mut Passwords::default());
+            assert_eq!(translation.desired.groups, [], "{changes}");
+            let refusals: Vec<String> = translation.refusals.iter().map(ToString::to_string).collect();
+            assert!(
+                refusals.len() == 1 && refusals[0].starts_with(&format!("group \"web\": {reason}")),
+                "{refusals:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn members_of_a_group_run_together_or_not_at_all() {
+        let routers = [
+            router(json!({ "name": "inside", "group": "gate", "addresses": ["192.0.2.1"] })),
+            router(json!({ "name": "outside", "group": "gate", "addresses": ["192.0.2.2"], "priority": 0 })),
+        ];
+        let translation = translate(&spec(&routers, &[group("gate", json!({}))]), &mut Passwords::default());
+        assert_eq!(translation.desired.groups, []);
+        assert!(translation.refusals[0].reason.contains("outside"), "{:?}", translation.refusals);
+    }
+
+    #[test]
+    fn versions_and_checksums_become_protocols() {
+        let cases = [
+            (json!({ "protocolVersion": 2 }), vrrp::Protocol::V2 { password: None }),
+            (json!({}), vrrp::Protocol::V3 { checksum: vrrp::Ipv4Checksum::PseudoHeader }),
+            (
+                json!({ "ipv4Checksum": "MessageOnly" }),
+                vrrp::Protocol::V3 { checksum: vrrp::Ipv4Checksum::MessageOnly },
+            ),
+        ];
+        for (changes, protocol) in cases {
+            let group = one(changed(changes, json!({ "advertisementInterval": "1s" })));
+            assert_eq!(group.config.members()[0].protocol, protocol);
+        }
+    }
+
+    #[test]
+    fn a_lower_master_is_preempted_after_the_delay() {
+        let patient = group("web", json!({ "preemption": { "mode": "Preempt", "delay": "30s" } }));
+        let translation = translate(&spec(&[router(json!({}))], &[patient]), &mut Passwords::default());
+        let expected = vrrp::Preemption::Preempt { delay: Duration::from_secs(30) };
+        assert_eq!(translation.desired.groups[0].config.preemption, expected);
+    }
+
+    #[test]
+    fn peers_whose_priority_nobody_knows_are_no_rivals() {
+        let group = one(json!({ "peers": [{ "name": "b", "address": "192.0.2.12" }], "peersKnown": true }));
+        assert_eq!(group.config.members()[0].rival, None);
+    }
+
+    #[test]
     fn a_password_is_needed_to_begin_and_not_to_go_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut passwords = Passwords::new(Some(folder.path().to_owned()));
