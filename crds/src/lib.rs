@@ -32,12 +32,14 @@ pub mod virtual_ip_group;
 pub use address::{ParseAddressError, VipAddress};
 pub use duration::{DurationString, ParseDurationError};
 pub use election::{Announcements, Preemption, PreemptionMode};
-pub use health_check::{HealthCheck, HealthCheckResult, HealthCheckSpec, HealthCheckStatus, InitialState, Recovery};
+pub use health_check::{
+    HealthCheck, HealthCheckResult, HealthCheckSpec, HealthCheckStatus, HealthCheckSummary, InitialState, Recovery,
+};
 pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
 pub use manifest::{Manifest, ParseManifestError, UserKind};
 pub use node_config::{
-    ElectionGroup, InterfaceStatus, NodeConfig, NodeConfigSpec, NodeConfigStatus, NodeHealthCheck, Peer, VirtualRouter,
-    VirtualRouterStatus,
+    ElectionGroup, InterfaceStatus, NodeConfig, NodeConfigSpec, NodeConfigStatus, NodeConfigSummary, NodeHealthCheck,
+    Peer, RouterProblem, RouterProblemReason, VirtualRouter, VirtualRouterStatus,
 };
 pub use probe::Probe;
 pub use protocol::{Family, Fencing, Ipv4Checksum, ProtocolVersion, RouterState, Transport};

@@ -2,9 +2,14 @@
 //!
 //! Written by the operator (or compiled from manifests), read by the agent of that node alone. It is also where the
 //! allocations of virtual router IDs live: the spec survives a backup, a status does not.
+//!
+//! Spec and status have one writer each, who writes them whole, so their lists are atomic: what somebody else adds by hand
+//! goes with the next write, and the API server keeps no record of the owner of each field, which would be larger than
+//! the object.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{ParseAddressError, VipAddress};
@@ -37,15 +42,15 @@ use crate::tracking::{TrackedHealthCheck, TrackedInterface};
 pub struct NodeConfigSpec {
     /// The virtual routers: one for each VirtualIP and address family.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub virtual_routers: Vec<VirtualRouter>,
     /// The groups: virtual routers that always move together, and what they watch. Every virtual router is in one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub groups: Vec<ElectionGroup>,
     /// The health checks that the groups refer to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub health_checks: Vec<NodeHealthCheck>,
 }
 
@@ -86,7 +91,7 @@ pub struct VirtualRouter {
     pub transport: Transport,
     /// The other routers that take part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub peers: Vec<Peer>,
     /// Whether `peers` is the whole list, with addresses. If not, every router with the right VRID is obeyed.
     #[serde(default)]
@@ -169,15 +174,15 @@ pub struct NodeConfigStatus {
     pub agent_version: Option<String>,
     /// The interfaces of the node. The operator takes the addresses of peers from here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub interfaces: Vec<InterfaceStatus>,
     /// The state of each virtual router.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub virtual_routers: Vec<VirtualRouterStatus>,
     /// The result of each health check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub health_checks: Vec<HealthCheckResult>,
     /// Scalars for the columns of `kubectl get`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +232,35 @@ pub struct VirtualRouterStatus {
     /// The address of the current master, if one is heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_address: Option<String>,
+    /// What is wrong with it on this node, at most one of each reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub problems: Vec<RouterProblem>,
+}
+
+/// Something that is wrong with a virtual router on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouterProblem {
+    /// What kind of problem it is.
+    pub reason: RouterProblemReason,
+    /// What is wrong, where, and how to mend it.
+    pub message: String,
+}
+
+/// The kinds of problems that an agent finds with a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum RouterProblemReason {
+    /// The node does not have the interface.
+    InterfaceNotFound,
+    /// The node does not have the password.
+    PasswordKeyNotFound,
+    /// The agent cannot carry the configuration out.
+    NodeRejected,
+    /// A router that is neither a node nor an external peer advertises the virtual router ID.
+    ForeignRouter,
+    /// Another host claims one of the addresses, or it was on the interface before.
+    AddressConflict,
 }
 
 /// Scalars for the columns of `kubectl get nodeconfigs`.

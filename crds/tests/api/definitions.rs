@@ -133,13 +133,18 @@ fn every_field_is_explained() {
 }
 
 #[test]
-fn lists_of_named_things_are_maps() {
+fn lists_of_named_things_are_maps_except_where_one_writer_writes_all() {
     for_each_schema(|path, schema| {
         let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items else { return };
         let required = items.required.clone().unwrap_or_default();
         // In `matchExpressions`, as in every label selector, one key may stand more than once.
         let key = ["name", "type"].into_iter().find(|key| required.iter().any(|field| field == key));
-        if let Some(key) = key {
+        let one_writer = path.starts_with("NodeConfig.") && !path.contains(".conditions");
+        if one_writer && path.contains("[]") {
+            // Within an atomic list nothing is merged.
+        } else if one_writer {
+            assert_eq!(schema.x_kubernetes_list_type.as_deref(), Some("atomic"), "{path}");
+        } else if let Some(key) = key {
             assert_eq!(schema.x_kubernetes_list_type.as_deref(), Some("map"), "{path}");
             assert_eq!(schema.x_kubernetes_list_map_keys.as_deref(), Some(&[key.to_owned()][..]), "{path}");
         }
