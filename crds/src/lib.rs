@@ -39,7 +39,7 @@ pub use labels::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement}
 pub use manifest::{Manifest, ParseManifestError, UserKind};
 pub use node_config::{
     ElectionGroup, InterfaceStatus, NodeConfig, NodeConfigSpec, NodeConfigStatus, NodeConfigSummary, NodeHealthCheck,
-    Peer, RouterProblem, RouterProblemReason, VirtualRouter, VirtualRouterStatus,
+    Peer, PeerSet, RouterProblem, RouterProblemReason, VirtualRouter, VirtualRouterStatus,
 };
 pub use probe::Probe;
 pub use protocol::{Family, Fencing, Ipv4Checksum, ProtocolVersion, RouterState, Transport};

@@ -44,6 +44,10 @@ pub struct NodeConfigSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub virtual_routers: Vec<VirtualRouter>,
+    /// The lists of peers that the virtual routers refer to: most share one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub peer_sets: Vec<PeerSet>,
     /// The groups: virtual routers that always move together, and what they watch. Every virtual router is in one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -89,13 +93,16 @@ pub struct VirtualRouter {
     /// How advertisements travel.
     #[serde(default)]
     pub transport: Transport,
-    /// The other routers that take part.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub peers: Vec<Peer>,
-    /// Whether `peers` is the whole list, with addresses. If not, every router with the right VRID is obeyed.
+    /// The name of the peer set: the other routers that take part. Missing: none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_set: Option<String>,
+    /// Whether the peer set is complete, with addresses. If not, every router with the right VRID is obeyed.
     #[serde(default)]
     pub peers_known: bool,
+    /// The highest priority of the other routers, if known: 1 to 255. A master that falls below it gives way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 255))]
+    pub rival_priority: Option<u8>,
     /// The key of the password (version 2 only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_key: Option<String>,
@@ -113,6 +120,17 @@ pub struct VirtualRouter {
     pub fencing: Fencing,
 }
 
+/// The other routers of one election, or of several with the same routers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerSet {
+    /// A digest of the peers: it stays the same as long as they do.
+    pub name: String,
+    /// The other routers.
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub peers: Vec<Peer>,
+}
+
 /// Another router of an election.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -122,10 +140,6 @@ pub struct Peer {
     /// The address it sends its advertisements from, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Its priority, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 255))]
-    pub priority: Option<u8>,
 }
 
 /// Virtual routers that always move together. A VirtualIP that is in no VirtualIPGroup is a group of its own.
@@ -286,6 +300,12 @@ impl VirtualRouter {
 }
 
 impl NodeConfigSpec {
+    /// The other routers of a virtual router's election, as far as they are known.
+    pub fn peers_of(&self, router: &VirtualRouter) -> &[Peer] {
+        let named = |set: &&PeerSet| router.peer_set.as_ref() == Some(&set.name);
+        self.peer_sets.iter().find(named).map_or(&[], |set| &set.peers)
+    }
+
     /// The group that a virtual router moves with.
     pub fn group_of(&self, router: &VirtualRouter) -> Option<&ElectionGroup> {
         self.groups.iter().find(|group| group.name == router.group)

@@ -54,7 +54,7 @@ pub fn translate(spec: &api::NodeConfigSpec, passwords: &mut Passwords) -> Trans
     for group in &spec.groups {
         let routers: Vec<&api::VirtualRouter> =
             spec.virtual_routers.iter().filter(|router| router.group == group.name).collect();
-        match translate_group(group, &routers, passwords, &mut translation.warnings) {
+        match translate_group(spec, group, &routers, passwords, &mut translation.warnings) {
             Ok(group) => translation.desired.groups.push(group),
             Err(error) => {
                 let refusal = Refusal { group: group.name.clone(), reason: error.to_string() };
@@ -67,12 +67,13 @@ pub fn translate(spec: &api::NodeConfigSpec, passwords: &mut Passwords) -> Trans
 
 /// A group runs as a whole or not at all.
 fn translate_group(
+    spec: &api::NodeConfigSpec,
     group: &api::ElectionGroup,
     routers: &[&api::VirtualRouter],
     passwords: &mut Passwords,
     warnings: &mut Vec<String>,
 ) -> Result<DesiredGroup, RouterError> {
-    let members = routers.iter().map(|router| member(router, passwords, warnings)).collect::<Result<Vec<_>, _>>()?;
+    let members = routers.iter().map(|router| member(spec, router, passwords, warnings)).collect::<Result<Vec<_>, _>>()?;
     let (trackers, sources) = trackers(group)?;
     Ok(DesiredGroup {
         name: group.name.clone(),
@@ -83,6 +84,7 @@ fn translate_group(
 }
 
 fn member(
+    spec: &api::NodeConfigSpec,
     router: &api::VirtualRouter,
     passwords: &mut Passwords,
     warnings: &mut Vec<String>,
@@ -98,7 +100,7 @@ fn member(
             (vrrp::Protocol::V3 { checksum: checksum(router.ipv4_checksum) }, vrrp::AdvertInterval::v3(interval))
         }
     };
-    let peers = peer_addresses(router)?;
+    let peers = peer_addresses(spec, router)?;
     Ok(vrrp::MemberConfig {
         virtual_router_id: vrrp::VirtualRouterId::new(router.virtual_router_id).map_err(out_of_range)?,
         family: family(router.family),
@@ -132,12 +134,11 @@ fn password(
 
 /// The priority that this node must keep up with to stay master.
 fn rival(router: &api::VirtualRouter) -> Option<vrrp::Priority> {
-    let highest = router.peers.iter().filter_map(|peer| peer.priority).max()?;
-    vrrp::Priority::new(highest).ok()
+    vrrp::Priority::new(router.rival_priority?).ok()
 }
 
-fn peer_addresses(router: &api::VirtualRouter) -> Result<Vec<IpAddr>, RouterError> {
-    let addresses = router.peers.iter().filter_map(|peer| peer.address.as_deref());
+fn peer_addresses(spec: &api::NodeConfigSpec, router: &api::VirtualRouter) -> Result<Vec<IpAddr>, RouterError> {
+    let addresses = spec.peers_of(router).iter().filter_map(|peer| peer.address.as_deref());
     addresses
         .map(|text| text.parse().map_err(|_| RouterError::Peer { router: router.name.clone(), peer: text.to_owned() }))
         .collect()
@@ -248,6 +249,10 @@ mod tests {
         serde_json::from_value(json!({ "virtualRouters": routers, "groups": groups })).expect("a spec")
     }
 
+    fn peer_set(name: &str, peers: &Value) -> Vec<api::PeerSet> {
+        serde_json::from_value(json!([{ "name": name, "peers": peers }])).expect("a peer set")
+    }
+
     /// Translates one router in a group of its own.
     fn one(changes: Value) -> DesiredGroup {
         let spec = spec(&[router(changes)], &[group("web", json!({}))]);
@@ -278,17 +283,16 @@ mod tests {
 
     #[test]
     fn only_a_complete_list_of_peers_shuts_others_out() {
-        let peers = json!([
-            { "name": "b", "address": "192.0.2.12", "priority": 99 },
-            { "name": "c", "address": "192.0.2.13", "priority": 120 },
-        ]);
+        let peers = json!([{ "name": "b", "address": "192.0.2.12" }, { "name": "c", "address": "192.0.2.13" }]);
         let (b, c): (IpAddr, IpAddr) = ("192.0.2.12".parse().expect("one"), "192.0.2.13".parse().expect("one"));
         for (known, expected) in [(true, Some(vec![b, c])), (false, None)] {
-            let group = one(json!({ "peers": peers, "peersKnown": known, "transport": "Unicast" }));
+            let router = router(json!({ "peerSet": "all", "peersKnown": known, "transport": "Unicast" }));
+            let mut spec = spec(&[router], &[group("web", json!({}))]);
+            spec.peer_sets = peer_set("all", &peers);
+            let group = translate(&spec, &mut Passwords::default()).desired.groups.pop().expect("a group");
             let member = &group.config.members()[0];
             assert_eq!(member.known_peers, expected);
             assert_eq!(member.transport, vrrp::Transport::Unicast(vec![b, c]));
-            assert_eq!(member.rival.map(vrrp::Priority::get), Some(120), "the best of the others");
         }
     }
 
@@ -352,10 +356,7 @@ mod tests {
             (json!({ "addresses": ["192.0.2.300"] }), "virtual router \"web\": "),
             (json!({ "addresses": [], "interface": null }), "a virtual router has 1..="),
             (json!({ "addresses": ["2001:db8::1"] }), "address 2001:db8::1 is not of the virtual router's family"),
-            (
-                json!({ "peers": [{ "name": "b", "address": "node-b" }] }),
-                "virtual router \"web\": peer \"node-b\" is not an IP address",
-            ),
+            (json!({ "peerSet": "bad" }), "virtual router \"web\": peer \"node-b\" is not an IP address"),
             (
                 json!({
                     "family": "IPv6", "addresses": ["2001:db8::1"],
@@ -369,7 +370,8 @@ mod tests {
             ),
         ];
         for (changes, reason) in cases {
-            let spec = spec(&[router(changes.clone())], &[group("web", json!({}))]);
+            let mut spec = spec(&[router(changes.clone())], &[group("web", json!({}))]);
+            spec.peer_sets = peer_set("bad", &json!([{ "name": "b", "address": "node-b" }]));
             let translation = translate(&spec, &mut Passwords::default());
             assert_eq!(translation.desired.groups, [], "{changes}");
             let refusals: Vec<String> = translation.refusals.iter().map(ToString::to_string).collect();
@@ -416,9 +418,10 @@ mod tests {
     }
 
     #[test]
-    fn peers_whose_priority_nobody_knows_are_no_rivals() {
-        let group = one(json!({ "peers": [{ "name": "b", "address": "192.0.2.12" }], "peersKnown": true }));
-        assert_eq!(group.config.members()[0].rival, None);
+    fn the_rival_is_the_best_of_the_others_if_known() {
+        let rival = |changes| one(changes).config.members()[0].rival.map(vrrp::Priority::get);
+        assert_eq!(rival(json!({ "rivalPriority": 120 })), Some(120));
+        assert_eq!(rival(json!({})), None);
     }
 
     #[test]

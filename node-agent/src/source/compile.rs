@@ -193,7 +193,7 @@ mod tests {
         let compiled =
             compiled(&vip("nodePriorities: [{nodeName: a, priority: 100}, {nodeName: b, priority: 99}]"), "a", &[]);
         let router = &compiled.spec.virtual_routers[0];
-        assert_eq!(router.peers.iter().map(|peer| peer.priority).collect::<Vec<_>>(), [Some(99)]);
+        assert_eq!(router.rival_priority, Some(99));
         assert!(!router.peers_known, "without addresses anybody may be the other node");
     }
 }

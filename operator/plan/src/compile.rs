@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crds::{
-    ElectionGroup, Family, HealthCheck, HealthCheckReference, NodeConfigSpec, NodeHealthCheck, TrackedHealthCheck,
-    VirtualRouter,
+    ElectionGroup, Family, HealthCheck, HealthCheckReference, NodeConfigSpec, NodeHealthCheck, PeerSet,
+    TrackedHealthCheck, VirtualRouter,
 };
 
 use crate::Input;
 use crate::accept::{Candidate, name_of};
 use crate::node::ClusterNode;
-use crate::peers::{Interfaces, peers};
+use crate::peers::{Interfaces, Participants, Peers, rival_priority};
 use crate::priority::Priorities;
 use crate::unit::Unit;
 
@@ -23,24 +23,73 @@ pub(crate) fn node_configs(
     priorities: &Priorities,
 ) -> BTreeMap<String, NodeConfigSpec> {
     let checks: Checks<'_> = input.health_checks.iter().map(|check| (name_of(&check.metadata), check)).collect();
-    let interfaces = Interfaces::of(input.earlier);
+    let elections = Elections::of(units, priorities, nodes, &Interfaces::of(input.earlier));
     let config = |(place, node): (usize, &ClusterNode)| {
         let mut spec = NodeConfigSpec::default();
-        for (unit, priorities) in units.iter().zip(priorities) {
+        let peers: Vec<Option<Peers>> =
+            elections.participants.iter().map(|participants| participants.of_node(place, nodes)).collect();
+        let mut used = BTreeSet::new();
+        for (index, (unit, priorities)) in units.iter().zip(priorities).enumerate() {
             let Some(priority) = priorities.get(&place).copied() else { continue };
             spec.groups.push(group(unit, &checks));
-            for member in &unit.members {
-                for family in &member.families {
-                    let peers = peers(member, *family, place, nodes, priorities, &interfaces);
-                    let router = virtual_router(unit, member, *family, node, priority);
-                    spec.virtual_routers.push(VirtualRouter { peers: peers.list, peers_known: peers.known, ..router });
-                }
+            for election in elections.by_unit.get(index).into_iter().flatten() {
+                let peers = peers.get(election.participants).and_then(Option::as_ref);
+                used.extend(peers.map(|_| election.participants));
+                let router = virtual_router(unit, election.member, election.family, node, priority);
+                spec.virtual_routers.push(VirtualRouter {
+                    peer_set: peers.map(|peers| peers.set.name.clone()),
+                    peers_known: peers.is_some_and(|peers| peers.known),
+                    rival_priority: rival_priority(election.member, election.family, place, priorities),
+                    ..router
+                });
             }
         }
+        let set = |index: usize| peers.get(index)?.as_ref().map(|peers| (peers.set.name.clone(), peers.set.clone()));
+        let sets: BTreeMap<String, PeerSet> = used.into_iter().filter_map(set).collect();
+        spec.peer_sets = sets.into_values().collect();
         spec.health_checks = used_checks(&spec.groups, &checks);
         (node.name.clone(), spec)
     };
     nodes.iter().enumerate().map(config).collect()
+}
+
+/// One virtual router of a unit, on whatever node.
+struct Election<'u, 'a> {
+    member: &'u Candidate<'a>,
+    family: Family,
+    /// The place in the list of participants.
+    participants: usize,
+}
+
+/// The virtual routers of all units, and who takes part in each.
+struct Elections<'u, 'a> {
+    by_unit: Vec<Vec<Election<'u, 'a>>>,
+    participants: Vec<Participants>,
+}
+
+impl<'u, 'a> Elections<'u, 'a> {
+    fn of(
+        units: &'u [Unit<'_, 'a>],
+        priorities: &Priorities,
+        nodes: &[ClusterNode],
+        interfaces: &Interfaces<'_>,
+    ) -> Self {
+        let mut found: BTreeMap<Participants, usize> = BTreeMap::new();
+        let mut by_unit = Vec::new();
+        for (unit, priorities) in units.iter().zip(priorities) {
+            let members =
+                unit.members.iter().flat_map(|member| member.families.iter().map(move |family| (member, *family)));
+            let elections = members.map(|(member, family)| {
+                let next = found.len();
+                let participants = Participants::of(member, family, nodes, priorities, interfaces);
+                Election { member: *member, family, participants: *found.entry(participants).or_insert(next) }
+            });
+            by_unit.push(elections.collect());
+        }
+        let mut participants: Vec<(Participants, usize)> = found.into_iter().collect();
+        participants.sort_by_key(|(_, place)| *place);
+        Self { by_unit, participants: participants.into_iter().map(|(participants, _)| participants).collect() }
+    }
 }
 
 fn virtual_router(
@@ -65,8 +114,9 @@ fn virtual_router(
         addresses: addresses.map(ToString::to_string).collect(),
         preemption: unit.preemption.clone(),
         transport: spec.transport,
-        peers: Vec::new(),
+        peer_set: None,
         peers_known: false,
+        rival_priority: None,
         password_key: spec.authentication.as_ref().map(|authentication| authentication.password_key.clone()),
         ipv4_checksum: spec.ipv4_checksum,
         virtual_mac: spec.virtual_mac,

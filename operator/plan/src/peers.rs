@@ -4,26 +4,36 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use holdfast_crds::address::subnet_contains;
-use holdfast_crds::{Family, InterfaceStatus, NodeConfig, Peer, Transport};
+use holdfast_crds::{Family, InterfaceStatus, NodeConfig, Peer, PeerSet, Transport};
 
 use crate::accept::Candidate;
 use crate::node::ClusterNode;
+use crate::spread::stable_hash;
 
 /// What the agents reported of their interfaces, by node.
 pub(crate) struct Interfaces<'a>(BTreeMap<&'a str, &'a [InterfaceStatus]>);
 
 /// Where a node's adverts come from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Source {
     address: IpAddr,
     /// Whether that is sure enough to shut out everybody else: a mistake would make two masters.
     certain: bool,
 }
 
-/// The other routers of an election.
+/// All routers of an election, seen from above: nodes as places in their list, and routers outside the cluster.
+///
+/// Most elections have the same ones, and a large cluster has many, so they are found once for all that share them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Participants {
+    nodes: Vec<(usize, Option<Source>)>,
+    external: Vec<(String, String)>,
+}
+
+/// The other routers of an election, seen from one node.
 pub(crate) struct Peers {
-    pub(crate) list: Vec<Peer>,
-    /// Whether the list is complete, with addresses: then nobody else need be obeyed.
+    pub(crate) set: PeerSet,
+    /// Whether the set is complete, with addresses: then nobody else need be obeyed.
     pub(crate) known: bool,
 }
 
@@ -54,41 +64,62 @@ impl<'a> Interfaces<'a> {
     }
 }
 
-pub(crate) fn peers(
+impl Participants {
+    pub(crate) fn of(
+        candidate: &Candidate<'_>,
+        family: Family,
+        nodes: &[ClusterNode],
+        priorities: &BTreeMap<usize, u8>,
+        interfaces: &Interfaces<'_>,
+    ) -> Self {
+        let unicast = candidate.vip.spec.transport == Transport::Unicast;
+        // A node that is not selected may still hold the addresses: whoever has not heard of the change yet goes on. Adverts
+        // are sent to those that take part only.
+        let involved = nodes.iter().enumerate().filter(|(place, _)| !unicast || priorities.contains_key(place));
+        let external = candidate.vip.spec.external_peers.iter();
+        let external = external
+            .filter(|peer| peer.address.parse::<IpAddr>().is_ok_and(|address| Family::of(address) == family))
+            .map(|peer| (peer.name.clone().unwrap_or_else(|| peer.address.clone()), peer.address.clone()));
+        Self {
+            nodes: involved.map(|(place, node)| (place, interfaces.source(node, candidate, family))).collect(),
+            external: external.collect(),
+        }
+    }
+
+    /// The peers of the node at a place, if there are any.
+    pub(crate) fn of_node(&self, own: usize, nodes: &[ClusterNode]) -> Option<Peers> {
+        let others = || self.nodes.iter().filter(|(place, _)| *place != own);
+        let mut certain = others().map(|(_, source)| source.is_some_and(|source| source.certain)).peekable();
+        let known = certain.peek().is_some() && certain.all(|certain| certain);
+        let inside = others().filter_map(|(place, source)| {
+            let address = source.map(|source| source.address.to_string());
+            Some(Peer { name: nodes.get(*place)?.name.clone(), address })
+        });
+        let outside =
+            self.external.iter().map(|(name, address)| Peer { name: name.clone(), address: Some(address.clone()) });
+        let peers: Vec<Peer> = inside.chain(outside).collect();
+        (!peers.is_empty()).then(|| Peers { set: PeerSet { name: digest(&peers), peers }, known })
+    }
+}
+
+/// The highest priority that another router has, if any is known.
+pub(crate) fn rival_priority(
     candidate: &Candidate<'_>,
     family: Family,
     own: usize,
-    nodes: &[ClusterNode],
     priorities: &BTreeMap<usize, u8>,
-    interfaces: &Interfaces<'_>,
-) -> Peers {
-    let unicast = candidate.vip.spec.transport == Transport::Unicast;
-    let others = nodes.iter().enumerate().filter(|(place, _)| *place != own);
-    // A node that is not selected may still hold the addresses: whoever has not heard of the change yet goes on. Adverts
-    // are sent to those that take part only.
-    let others = others.filter(|(place, _)| !unicast || priorities.contains_key(place));
-    let found: Vec<(Peer, bool)> = others
-        .map(|(place, node)| {
-            let source = interfaces.source(node, candidate, family);
-            let address = source.map(|source| source.address.to_string());
-            let peer = Peer { name: node.name.clone(), address, priority: priorities.get(&place).copied() };
-            (peer, source.is_some_and(|source| source.certain))
-        })
-        .collect();
-    let known = !found.is_empty() && found.iter().all(|(_, certain)| *certain);
-    let mut list: Vec<Peer> = found.into_iter().map(|(peer, _)| peer).collect();
-    let external = candidate
-        .vip
-        .spec
-        .external_peers
-        .iter()
-        .filter(|peer| peer.address.parse::<IpAddr>().is_ok_and(|address| Family::of(address) == family));
-    list.extend(external.map(|peer| Peer {
-        name: peer.name.clone().unwrap_or_else(|| peer.address.clone()),
-        address: Some(peer.address.clone()),
-        priority: peer.priority,
-    }));
-    Peers { list, known }
+) -> Option<u8> {
+    let nodes = priorities.iter().filter(|(place, _)| **place != own).map(|(_, priority)| *priority);
+    let external = candidate.vip.spec.external_peers.iter();
+    let external = external
+        .filter(|peer| peer.address.parse::<IpAddr>().is_ok_and(|address| Family::of(address) == family))
+        .filter_map(|peer| peer.priority);
+    nodes.chain(external).max()
+}
+
+fn digest(peers: &[Peer]) -> String {
+    let parts = peers.iter().flat_map(|peer| [peer.name.as_str(), peer.address.as_deref().unwrap_or_default()]);
+    format!("{:016x}", stable_hash(&parts.collect::<Vec<_>>()))
 }
 
 /// The addresses on the interface that the VIP uses on this node.

@@ -8,8 +8,8 @@ fn router<'a>(plan: &'a holdfast_plan::Plan, node: &str) -> &'a VirtualRouter {
     &plan.node_configs[node].virtual_routers[0]
 }
 
-fn addresses(router: &VirtualRouter) -> Vec<Option<&str>> {
-    router.peers.iter().map(|peer| peer.address.as_deref()).collect()
+fn addresses<'a>(plan: &'a holdfast_plan::Plan, node: &str) -> Vec<Option<&'a str>> {
+    plan.node_configs[node].peers_of(router(plan, node)).iter().map(|peer| peer.address.as_deref()).collect()
 }
 
 fn reporting(node: &str, interfaces: &[(&str, &[&str])]) -> NodeConfig {
@@ -28,10 +28,10 @@ fn reporting(node: &str, interfaces: &[(&str, &[&str])]) -> NodeConfig {
 fn the_other_nodes_are_peers_with_their_priorities_and_internal_addresses() {
     let nodes = vec![node_at("a", &["192.0.2.1"]), node_at("b", &["192.0.2.2"]), node_at("c", &["192.0.2.3"])];
     let plan = World { virtual_ips: vec![vip("web", "192.0.2.10/24")], nodes, ..World::default() }.plan();
-    let router = router(&plan, "b");
-    assert_eq!(addresses(router), [Some("192.0.2.1"), Some("192.0.2.3")]);
-    assert!(router.peers_known);
-    assert!(router.peers.iter().all(|peer| peer.priority.is_some()));
+    assert_eq!(addresses(&plan, "b"), [Some("192.0.2.1"), Some("192.0.2.3")]);
+    assert!(router(&plan, "b").peers_known);
+    let others = ["a", "c"].map(|node| router(&plan, node).priority);
+    assert_eq!(router(&plan, "b").rival_priority, others.into_iter().max());
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn an_internal_address_outside_the_lan_of_the_vip_is_no_source_of_adverts() {
     // Adverts come from the VIP's interface; taking this address would shut the real peer out.
     let nodes = vec![node_at("a", &["10.0.0.1"]), node_at("b", &["10.0.0.2"])];
     let plan = World { virtual_ips: vec![vip("web", "192.0.2.10/24")], nodes, ..World::default() }.plan();
-    assert_eq!(addresses(router(&plan, "a")), [None]);
+    assert_eq!(addresses(&plan, "a"), [None]);
     assert!(!router(&plan, "a").peers_known);
 }
 
@@ -58,7 +58,7 @@ fn what_an_agent_reports_wins_over_the_node_object() {
         earlier: vec![reporting("b", &[("eth0", &["10.0.0.2/24"]), ("eth1", &["192.0.2.2/24", "fe80::2/64"])])],
         ..World::default()
     };
-    assert_eq!(addresses(router(&world.plan(), "a")), [Some("192.0.2.2")]);
+    assert_eq!(addresses(&world.plan(), "a"), [Some("192.0.2.2")]);
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn ipv6_multicast_comes_from_the_link_local_address_that_only_the_agent_knows() 
         nodes: vec![node_at("a", &["2001:db8::1"]), node_at("b", &["2001:db8::2"])],
         ..World::default()
     };
-    assert_eq!(addresses(router(&world.plan(), "a")), [None]);
+    assert_eq!(addresses(&world.plan(), "a"), [None]);
     world.earlier = vec![reporting("b", &[("eth0", &["2001:db8::2/64", "fe80::2/64"])])];
-    assert_eq!(addresses(router(&world.plan(), "a")), [Some("fe80::2")]);
+    assert_eq!(addresses(&world.plan(), "a"), [Some("fe80::2")]);
 }
 
 #[test]
@@ -80,7 +80,21 @@ fn external_peers_of_the_family_join_the_list() {
         vip_with("web", "192.0.2.10", |spec| spec.external_peers = vec![external("192.0.2.254"), external("fe80::1")]);
     let nodes = vec![node_at("a", &["192.0.2.1"]), node_at("b", &["192.0.2.2"])];
     let plan = World { virtual_ips: vec![web], nodes, ..World::default() }.plan();
-    assert_eq!(addresses(router(&plan, "a")), [Some("192.0.2.2"), Some("192.0.2.254")]);
+    assert_eq!(addresses(&plan, "a"), [Some("192.0.2.2"), Some("192.0.2.254")]);
+}
+
+#[test]
+fn virtual_routers_with_the_same_peers_share_their_list() {
+    let nodes = vec![node_at("a", &["192.0.2.1"]), node_at("b", &["192.0.2.2"]), node_at("c", &["192.0.2.3"])];
+    let external = ExternalPeer { address: "192.0.2.254".into(), name: None, priority: None };
+    let other = vip_with("other", "192.0.2.12/24", |spec| spec.external_peers = vec![external]);
+    let virtual_ips = vec![vip("web", "192.0.2.10/24"), vip("mail", "192.0.2.11/24"), other];
+    let plan = World { virtual_ips, nodes, ..World::default() }.plan();
+    let config = &plan.node_configs["a"];
+    assert_eq!(config.peer_sets.len(), 2);
+    let set = |vip: &str| config.virtual_routers.iter().find(|router| router.name == vip).unwrap().peer_set.clone();
+    assert_eq!(set("web"), set("mail"));
+    assert_ne!(set("web"), set("other"));
 }
 
 #[test]
@@ -94,7 +108,7 @@ fn without_a_prefix_length_an_internal_address_is_no_proof() {
     // The VIP may live on another interface than the one that the Node object tells of.
     let nodes = vec![node_at("a", &["10.0.0.1"]), node_at("b", &["10.0.0.2"])];
     let plan = World { virtual_ips: vec![vip("web", "192.0.2.10")], nodes, ..World::default() }.plan();
-    assert_eq!(addresses(router(&plan, "a")), [Some("10.0.0.2")]);
+    assert_eq!(addresses(&plan, "a"), [Some("10.0.0.2")]);
     assert!(!router(&plan, "a").peers_known);
 }
 
@@ -115,7 +129,7 @@ fn a_node_that_is_not_selected_is_no_stranger() {
     let edge = |name, address: &str| crate::objects::labelled(node_at(name, &[address]), "edge", "yes");
     let nodes = vec![edge("a", "192.0.2.1"), edge("b", "192.0.2.2"), node_at("c", &["192.0.2.3"])];
     let plan = World { virtual_ips: vec![web], nodes, ..World::default() }.plan();
-    assert_eq!(addresses(router(&plan, "a")), [Some("192.0.2.2"), Some("192.0.2.3")]);
-    assert_eq!(router(&plan, "a").peers[1].priority, None);
+    assert_eq!(addresses(&plan, "a"), [Some("192.0.2.2"), Some("192.0.2.3")]);
+    assert_eq!(router(&plan, "a").rival_priority, Some(router(&plan, "b").priority));
     assert!(plan.node_configs["c"].virtual_routers.is_empty());
 }
