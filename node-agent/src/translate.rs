@@ -73,7 +73,8 @@ fn translate_group(
     passwords: &mut Passwords,
     warnings: &mut Vec<String>,
 ) -> Result<DesiredGroup, RouterError> {
-    let members = routers.iter().map(|router| member(spec, router, passwords, warnings)).collect::<Result<Vec<_>, _>>()?;
+    let members =
+        routers.iter().map(|router| member(spec, router, passwords, warnings)).collect::<Result<Vec<_>, _>>()?;
     let (trackers, sources) = trackers(group)?;
     Ok(DesiredGroup {
         name: group.name.clone(),
