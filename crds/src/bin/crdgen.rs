@@ -1,7 +1,8 @@
 //! Writes what follows from the types: `crdgen [--check] [DIR FILE]`.
 //!
-//! The custom resource definitions go into the folder, by default `crds/yaml`; the manifest reference into the file, by
-//! default `docs/reference.md`.
+//! The custom resource definitions go into the folder, by default `crds/yaml` and once more where the chart needs them,
+//! since a chart cannot reach beyond its own folder; the manifest reference into the file, by default
+//! `docs/reference.md`.
 //!
 //! With `--check` it writes nothing and fails if the files are not what it would write.
 
@@ -12,13 +13,16 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use holdfast_crds::{definition, reference};
 
-const DEFAULT_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/yaml");
+const DEFAULT_FOLDERS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/yaml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/holdfast/files/crds"),
+];
 const DEFAULT_REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
 const USAGE: &str = "usage: crdgen [--check] [DIR FILE]";
 
 /// Where everything goes.
 struct Destination {
-    definitions: PathBuf,
+    definitions: Vec<PathBuf>,
     reference: PathBuf,
 }
 
@@ -46,9 +50,9 @@ fn parse_arguments(arguments: impl Iterator<Item = String>) -> anyhow::Result<(b
         }
     }
     let destination = match <[PathBuf; 2]>::try_from(paths) {
-        Ok([definitions, reference]) => Destination { definitions, reference },
+        Ok([folder, reference]) => Destination { definitions: vec![folder], reference },
         Err(paths) if paths.is_empty() => {
-            Destination { definitions: DEFAULT_FOLDER.into(), reference: DEFAULT_REFERENCE.into() }
+            Destination { definitions: DEFAULT_FOLDERS.map(PathBuf::from).into(), reference: DEFAULT_REFERENCE.into() }
         }
         Err(_) => bail!("give both, a folder and a file, or neither\n{USAGE}"),
     };
@@ -59,8 +63,8 @@ fn parse_arguments(arguments: impl Iterator<Item = String>) -> anyhow::Result<(b
 fn generate(destination: &Destination) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut files = vec![(destination.reference.clone(), reference::markdown())];
     for definition in definition::all() {
-        let path = destination.definitions.join(format!("{}.yaml", definition.spec.names.plural));
-        files.push((path, definition::to_yaml(&definition)?));
+        let (name, text) = (format!("{}.yaml", definition.spec.names.plural), definition::to_yaml(&definition)?);
+        files.extend(destination.definitions.iter().map(|folder| (folder.join(&name), text.clone())));
     }
     Ok(files)
 }
