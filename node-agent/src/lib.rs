@@ -20,5 +20,6 @@ pub mod snapshot;
 pub mod source;
 pub mod state_dir;
 pub mod status;
+pub mod subnet;
 pub mod system;
 pub mod translate;

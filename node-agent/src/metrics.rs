@@ -89,6 +89,9 @@ mod tests {
             message: String::new(),
             transitions: 3,
             master_address: None,
+            obstacle: None,
+            occupied: Vec::new(),
+            foreign_router: None,
             counters: counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
         }
     }

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::subnet::Subnet;
+
 /// The election thread's state at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,8 +57,38 @@ pub struct RouterSnapshot {
     pub transitions: u64,
     /// The address of the master: our own while we are it; none while none is known.
     pub master_address: Option<IpAddr>,
+    /// Why it cannot run on this node as it is; none while it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<Obstacle>,
+    /// The virtual addresses that somebody else had put on the interface, and that are left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub occupied: Vec<IpAddr>,
+    /// The last router that advertised its virtual router ID and is no known peer, at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_router: Option<IpAddr>,
     /// Everything that it counts, by name.
     pub counters: BTreeMap<String, u64>,
+}
+
+/// Why a virtual router cannot run where it should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Obstacle {
+    /// What kind of obstacle it is.
+    pub kind: ObstacleKind,
+    /// The same for people, with names and addresses.
+    pub message: String,
+}
+
+/// The kinds of obstacles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ObstacleKind {
+    /// The node has no such interface.
+    InterfaceMissing,
+    /// The interface is down, or has no address of its own: that may pass by itself.
+    InterfaceDown,
+    /// Something that only another configuration mends.
+    Refused,
 }
 
 /// The state of a virtual router in the words of the API.
@@ -81,8 +113,8 @@ pub struct InterfaceSnapshot {
     pub name: String,
     /// Whether it is up and has a carrier.
     pub up: bool,
-    /// Its own addresses, virtual ones left out.
-    pub addresses: Vec<IpAddr>,
+    /// Its own addresses with their prefix lengths, virtual ones left out.
+    pub addresses: Vec<Subnet>,
     /// What is counted for all virtual routers on it together, by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,

@@ -16,9 +16,16 @@ use crate::snapshot::Snapshot;
 pub(super) enum Command {
     Apply(Desired),
     Health(String, TrackState),
-    Snapshot(oneshot::Sender<RawSnapshot>),
+    Ask(Question),
     Drain,
     Abort,
+}
+
+/// A question. It is answered at the end of the round in which it was read, so the answer knows of every wish before it
+/// and of every packet that waited.
+pub(super) enum Question {
+    Snapshot(oneshot::Sender<RawSnapshot>),
+    IsMaster(String, oneshot::Sender<bool>),
 }
 
 /// Speaks to the election thread. Nothing here blocks, and nothing fails: a thread that has ended does not answer.
@@ -56,8 +63,15 @@ impl ElectionHandle {
     /// The state of everything; `None` once the thread has ended.
     pub fn snapshot(&self) -> impl Future<Output = Option<Snapshot>> + Send + use<> {
         let (answer, question) = oneshot::channel();
-        self.send(Command::Snapshot(answer));
+        self.send(Command::Ask(Question::Snapshot(answer)));
         async move { question.await.ok().map(RawSnapshot::into_snapshot) }
+    }
+
+    /// Whether this node is master of all virtual routers of a `VirtualIP` now, and stays so; not once the thread has ended.
+    pub fn is_master(&self, virtual_ip: &str) -> impl Future<Output = bool> + Send + use<> {
+        let (answer, question) = oneshot::channel();
+        self.send(Command::Ask(Question::IsMaster(virtual_ip.to_owned(), answer)));
+        async move { question.await.unwrap_or(false) }
     }
 
     /// Leaves for good: masters release their addresses and hold them until their successors answer.

@@ -32,7 +32,7 @@ use self::announcements::FrameOutbox;
 use self::counters::Counted;
 use self::links::LinkState;
 use super::clock::Clock;
-use super::command::{Command, Inbox};
+use super::command::{Command, Inbox, Question};
 use super::demultiplex::Demultiplexer;
 use super::engine::Engine;
 use super::holdings::{AddressBatch, AddressProblem, Holdings};
@@ -77,6 +77,8 @@ pub(super) struct Driver {
     inbox: Inbox,
     reports: UnboundedSender<Report>,
     ready: Ready,
+    /// To be answered at the end of the round.
+    questions: Vec<Question>,
     batch: ReceiveBatch,
 
     monitor: Monitor,
@@ -174,6 +176,7 @@ impl Driver {
             inbox,
             reports,
             ready: Ready::default(),
+            questions: Vec::new(),
             batch: ReceiveBatch::default(),
             monitor,
             kernel,
@@ -273,6 +276,7 @@ impl Driver {
         self.renew_leases();
         self.retire_finished();
         self.record_owned();
+        self.answer_questions();
     }
 
     fn take_commands(&mut self) {
@@ -284,10 +288,7 @@ impl Driver {
             match command {
                 Command::Apply(desired) => self.apply(desired),
                 Command::Health(name, state) => self.track_health(name, state),
-                Command::Snapshot(answer) => {
-                    // Whoever asked may have gone meanwhile.
-                    let _ = answer.send(self.snapshot());
-                }
+                Command::Ask(question) => self.questions.push(question),
                 Command::Drain => self.stop(Event::Drain),
                 Command::Abort => self.stop(Event::Abort),
             }

@@ -12,7 +12,7 @@ use holdfast_vrrp::{Counters, Family, Reason, State};
 
 use super::words;
 use crate::desired::DesiredGroup;
-use crate::snapshot::{InterfaceSnapshot, RouterSnapshot, RouterState, Snapshot};
+use crate::snapshot::{InterfaceSnapshot, Obstacle, RouterSnapshot, RouterState, Snapshot};
 
 /// Everything at one moment.
 #[derive(Debug, Default)]
@@ -37,6 +37,9 @@ pub(super) struct RawRouter {
     pub(super) interface: Option<String>,
     pub(super) held: Vec<IpAddr>,
     pub(super) master_address: Option<IpAddr>,
+    pub(super) obstacle: Option<Obstacle>,
+    pub(super) occupied: Vec<IpAddr>,
+    pub(super) foreign_router: Option<IpAddr>,
     pub(super) counters: Counters,
 }
 
@@ -69,6 +72,9 @@ impl RawRouter {
             message: self.message.to_string(),
             transitions: self.transitions,
             master_address: self.master_address,
+            obstacle: self.obstacle,
+            occupied: self.occupied,
+            foreign_router: self.foreign_router,
             counters: named_counters(&self.counters),
         })
     }

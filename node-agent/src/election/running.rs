@@ -10,6 +10,7 @@ use super::demultiplex::RouterKey;
 use crate::desired::{DesiredGroup, DesiredRouter};
 use crate::network::interfaces::{InterfaceIndex, Placement};
 use crate::network::sockets::SenderId;
+use crate::snapshot::Obstacle;
 
 /// A group that runs, or drains.
 #[derive(Debug)]
@@ -37,8 +38,8 @@ pub(super) struct RunningMember {
     pub(super) binding: Option<Binding>,
     /// What the group knows of its interface.
     pub(super) told: Link,
-    /// Why it does not run, for people; empty while it does.
-    pub(super) problem: String,
+    /// Why it does not run; none while it does.
+    pub(super) obstacle: Option<Obstacle>,
 }
 
 /// Where a virtual router runs, and by which sockets.

@@ -211,6 +211,9 @@ mod tests {
             message: String::new(),
             transitions: 0,
             master_address: None,
+            obstacle: None,
+            occupied: Vec::new(),
+            foreign_router: None,
             counters: [("rejected_checksum".to_owned(), rejected)].into(),
         };
         Elections(Some(Snapshot { virtual_routers: vec![router], ..Snapshot::default() }))

@@ -11,6 +11,7 @@ use holdfast_vrrp::wire::MacAddress;
 
 use super::ownership::MARK;
 use crate::desired::InterfaceChoice;
+use crate::subnet::Subnet;
 
 /// The kernel's number for an interface. A re-created interface has another one, a renamed one has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +49,12 @@ pub struct InterfaceAddress {
     pub deprecated: bool,
     /// `IFA_PROTO`: what added it, where the kernel keeps that.
     pub protocol: Option<u8>,
+}
+
+impl From<&InterfaceAddress> for Subnet {
+    fn from(InterfaceAddress { address, prefix_length, .. }: &InterfaceAddress) -> Self {
+        Self { address: *address, prefix_length: *prefix_length }
+    }
 }
 
 /// An address and where it is: what the kernel adds, renews and removes.

@@ -13,6 +13,7 @@ use crate::election::running::{Binding, RunningMember};
 use crate::election::slot::{Seat, Slot};
 use crate::network::interfaces::InterfaceIndex;
 use crate::network::sysctl;
+use crate::snapshot::{Obstacle, ObstacleKind};
 
 /// What is to be done about links, apart from the groups.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ enum Target {
     /// Its place is taken by a group that is just leaving: soon.
     Waiting,
     /// Nowhere, for this reason.
-    Unusable(String),
+    Unusable(Obstacle),
 }
 
 /// What is to be done about it.
@@ -107,16 +108,16 @@ impl Driver {
         let Some(member) = self.member(seat) else { return false };
         match step(member, &target) {
             Step::Stay => {
-                if let Target::Unusable(problem) = target {
-                    self.explain(seat, problem);
+                if let Target::Unusable(obstacle) = target {
+                    self.explain(seat, Some(obstacle));
                 }
                 false
             }
             Step::Leave => {
                 // A router that has a place leaves it at the next call.
                 self.links.changed |= member.binding.is_some();
-                let problem = if let Target::Unusable(problem) = target { problem } else { String::new() };
-                self.tell_down(seat, problem);
+                let obstacle = if let Target::Unusable(obstacle) = target { Some(obstacle) } else { None };
+                self.tell_down(seat, obstacle);
                 false
             }
             Step::Unbind => {
@@ -132,31 +133,37 @@ impl Driver {
     }
 
     fn target(&self, seat: Seat) -> Target {
-        let unusable = |problem: String| Target::Unusable(problem);
-        let Some(running) = self.engine.get(seat.slot) else { return unusable(String::new()) };
-        let Some(router) = running.router(seat.member) else { return unusable("it has no configuration".to_owned()) };
+        let unusable = |kind, message: String| Target::Unusable(Obstacle { kind, message });
+        let (missing, down, refused) =
+            (ObstacleKind::InterfaceMissing, ObstacleKind::InterfaceDown, ObstacleKind::Refused);
+        let Some(running) = self.engine.get(seat.slot) else { return unusable(refused, String::new()) };
+        let Some(router) = running.router(seat.member) else {
+            return unusable(refused, "it has no configuration".to_owned());
+        };
         // The owner of an address (priority 255) has it anyway, and may have no other.
         let owned: &[DesiredAddress] = if self.is_owner(seat) { &router.addresses } else { &[] };
         let is_virtual = |address: IpAddr| {
             self.virtual_addresses.contains(&address) && owned.iter().all(|owned| owned.address != address)
         };
         let Some(interface) = self.interfaces.choose(&router.interface, is_virtual) else {
-            return unusable(match &router.interface {
+            let message = match &router.interface {
                 InterfaceChoice::Named(name) => format!("there is no interface {name}"),
                 InterfaceChoice::HoldingSubnetOf(address) => {
                     format!("no interface has an address in the subnet of {address}")
                 }
-            });
+            };
+            return unusable(missing, message);
         };
         let name = &interface.link.name;
         if !self.interfaces.is_up(interface) {
-            return unusable(format!("interface {name} is down"));
+            return unusable(down, format!("interface {name} is down"));
         }
         let Some(source) = interface.source(router.family, running.is_routed(seat.member), is_virtual) else {
-            return unusable(match router.family {
+            let message = match router.family {
                 Family::Ipv4 => format!("interface {name} has no IPv4 address of its own"),
                 Family::Ipv6 => format!("interface {name} has no usable IPv6 address of its own"),
-            });
+            };
+            return unusable(down, message);
         };
         let interface = interface.link.index;
         let holder = running.key(seat.member, interface).and_then(|key| self.demultiplexer.router(key));
@@ -164,7 +171,7 @@ impl Driver {
             Some((_, other)) if other.leaving => Target::Waiting,
             Some((holder, other)) => {
                 let other = other.router_name(holder.member);
-                unusable(format!("its virtual router ID is used on interface {name} by {other}"))
+                unusable(refused, format!("its virtual router ID is used on interface {name} by {other}"))
             }
             None => Target::Ready { interface, source, multicast: running.uses_multicast(seat.member) },
         }
@@ -181,23 +188,21 @@ impl Driver {
         self.engine.handle(self.now, seat.slot, Event::Link { member: seat.member, link });
     }
 
-    fn tell_down(&mut self, seat: Seat, problem: String) {
-        self.explain(seat, problem);
+    fn tell_down(&mut self, seat: Seat, obstacle: Option<Obstacle>) {
+        self.explain(seat, obstacle);
         self.tell(seat, Link::Down);
     }
 
     /// Notes why a virtual router does not run, and says so if it is news.
-    fn explain(&mut self, seat: Seat, problem: String) {
+    fn explain(&mut self, seat: Seat, obstacle: Option<Obstacle>) {
         let Some(member) = self.member(seat) else { return };
-        if member.problem == problem {
+        if member.obstacle == obstacle {
             return;
         }
-        member.problem.clone_from(&problem);
-        if let Some(running) = self.engine.get(seat.slot)
-            && !problem.is_empty()
-        {
+        member.obstacle.clone_from(&obstacle);
+        if let (Some(running), Some(Obstacle { message, .. })) = (self.engine.get(seat.slot), obstacle) {
             let router = running.router_name(seat.member).to_owned();
-            self.report(Report::Unusable { router, message: problem });
+            self.report(Report::Unusable { router, message });
         }
     }
 
@@ -208,14 +213,15 @@ impl Driver {
                 self.warn_of_proxy_arp(interface);
                 if let Some(member) = self.member(seat) {
                     member.binding = Some(binding);
-                    member.problem.clear();
+                    member.obstacle = None;
                 }
                 self.tell(seat, Link::Up { source });
             }
             Err(error) => {
                 // Such as an address that is gone again; what changes next, or time, will tell.
                 self.links.retry = Some(self.now.saturating_add(RETRY_AFTER));
-                self.tell_down(seat, format!("its sockets cannot be opened for {source}: {error}"));
+                let message = format!("its sockets cannot be opened for {source}: {error}");
+                self.tell_down(seat, Some(Obstacle { kind: ObstacleKind::Refused, message }));
             }
         }
     }
@@ -325,7 +331,7 @@ mod tests {
     }
 
     fn unusable() -> Target {
-        Target::Unusable("interface eth0 is down".to_owned())
+        Target::Unusable(Obstacle { kind: ObstacleKind::InterfaceDown, message: "interface eth0 is down".to_owned() })
     }
 
     fn bound() -> Binding {
@@ -354,7 +360,7 @@ mod tests {
             (Some(bound()), Link::Down, unusable(), Step::Unbind),
         ];
         for (binding, told, target, expected) in cases {
-            let member = RunningMember { binding, told, problem: String::new() };
+            let member = RunningMember { binding, told, obstacle: None };
             assert_eq!(step(&member, &target), expected, "{member:?} {target:?}");
         }
     }

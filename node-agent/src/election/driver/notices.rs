@@ -112,7 +112,7 @@ pub(super) fn explain(running: &RunningGroup, reason: Reason) -> String {
             format!("{} advertises the same priority {own} and has the higher address", master.address)
         }
         (Reason::Resigned, ..) => format!("the effective priority fell to {own}"),
-        (Reason::InterfaceDown, ..) => problems(running),
+        (Reason::InterfaceDown, ..) => obstacles(running),
         (Reason::CheckFailed, ..) => failing_checks(running),
         (Reason::AddressFailed | Reason::SendFailed, ..) => running.last_error.clone(),
         (Reason::Stalled, ..) => "the agent slept longer than its peers wait".to_owned(),
@@ -120,13 +120,13 @@ pub(super) fn explain(running: &RunningGroup, reason: Reason) -> String {
     }
 }
 
-fn problems(running: &RunningGroup) -> String {
+fn obstacles(running: &RunningGroup) -> String {
     let mut text = String::new();
     for (member, state) in running.indices().zip(&running.members) {
-        if !state.problem.is_empty() {
+        if let Some(obstacle) = &state.obstacle {
             let separator = if text.is_empty() { "" } else { "; " };
             // Writing to a string cannot fail.
-            let _ = write!(text, "{separator}{}: {}", running.router_name(member), state.problem);
+            let _ = write!(text, "{separator}{}: {}", running.router_name(member), obstacle.message);
         }
     }
     text

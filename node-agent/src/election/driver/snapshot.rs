@@ -8,14 +8,34 @@ use holdfast_vrrp::{MemberIndex, Reason};
 
 use super::Driver;
 use super::notices::explain;
+use crate::election::command::Question;
 use crate::election::raw_snapshot::{RawRouter, RawSnapshot};
-use crate::election::running::RunningGroup;
+use crate::election::running::{Binding, RunningGroup};
 use crate::election::slot::{Seat, Slot};
 use crate::network::interfaces::{Interface, InterfaceIndex};
 use crate::snapshot::InterfaceSnapshot;
+use crate::subnet::Subnet;
 
 impl Driver {
-    pub(super) fn snapshot(&mut self) -> RawSnapshot {
+    /// Whoever asked may have gone meanwhile.
+    pub(super) fn answer_questions(&mut self) {
+        for question in std::mem::take(&mut self.questions) {
+            match question {
+                Question::Snapshot(answer) => drop(answer.send(self.snapshot())),
+                Question::IsMaster(virtual_ip, answer) => drop(answer.send(self.is_master(&virtual_ip))),
+            }
+        }
+    }
+
+    fn is_master(&self, virtual_ip: &str) -> bool {
+        let mut groups = self.engine.iter().map(|(_, running)| running).filter(|running| {
+            !running.leaving && running.desired.routers.iter().any(|router| router.virtual_ip == virtual_ip)
+        });
+        let first = groups.next();
+        first.is_some_and(RunningGroup::is_master) && groups.all(RunningGroup::is_master)
+    }
+
+    fn snapshot(&mut self) -> RawSnapshot {
         self.collect_drops();
         RawSnapshot {
             routers: self.raw_routers(),
@@ -67,8 +87,21 @@ impl Driver {
             interface: interface.map(|interface| interface.link.name.clone()),
             held: group.installed(member).filter(|address| self.is_held(seat, *address)).collect(),
             master_address,
+            obstacle: running.members.get(usize::from(member.0)).and_then(|member| member.obstacle.clone()),
+            occupied: self.occupied(seat, binding),
+            foreign_router: group.foreign_router(member),
             counters: group.counters(member)?.clone(),
         })
+    }
+
+    /// The owner of an address has put it there itself.
+    fn occupied(&self, seat: Seat, binding: Option<Binding>) -> Vec<IpAddr> {
+        let Some(running) = self.engine.get(seat.slot).filter(|_| !self.is_owner(seat)) else { return Vec::new() };
+        let addresses = running.router(seat.member).into_iter().flat_map(|router| &router.addresses);
+        let occupied = addresses.filter(|configured| {
+            binding.is_some_and(|binding| self.holdings.is_foreign(seat, binding.interface, configured.address))
+        });
+        occupied.map(|configured| configured.address).collect()
     }
 
     /// The owner of an address has it without our help.
@@ -87,7 +120,7 @@ impl Driver {
             bindings.filter_map(|member| member.binding).map(|binding| binding.interface).collect();
         let snapshots = self.interfaces.iter().map(|interface| (interface, self.interface_snapshot(interface)));
         let wanted = snapshots.filter(|(interface, snapshot)| {
-            used.contains(&interface.link.index) || snapshot.addresses.iter().any(|address| is_reachable(*address))
+            used.contains(&interface.link.index) || snapshot.addresses.iter().any(|own| is_reachable(own.address))
         });
         wanted.map(|(_, snapshot)| snapshot).collect()
     }
@@ -101,7 +134,7 @@ impl Driver {
         InterfaceSnapshot {
             name: interface.link.name.clone(),
             up: self.interfaces.is_up(interface),
-            addresses: own.map(|address| address.address).collect(),
+            addresses: own.map(Subnet::from).collect(),
             counters: counted.map(super::counters::InterfaceCounted::named).unwrap_or_default(),
         }
     }
