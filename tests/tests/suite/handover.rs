@@ -125,6 +125,7 @@ fn a_second_sigterm_does_not_wait_for_a_successor() -> Result<()> {
     agent.signal(Signal::SIGTERM)?;
     let exit = agent.process().wait(LONG)?;
     assert!(exit.at - first < std::time::Duration::from_secs(5), "{:?}", exit.at - first);
+    assert_eq!(exit.code(), Some(130));
     addresses.wait_for(VIP, Change::Removed, first, LONG)?;
     Ok(())
 }

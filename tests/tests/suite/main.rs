@@ -10,6 +10,8 @@
 //! | `partition` | links, carriers and one-way partitions |
 //! | `address` | the addresses on the interface are kept, cleaned up, or left alone |
 //! | `restart` | a restart without manifests |
+//! | `readiness` | who asks the agent learns what it lacks |
+//! | `password` | passwords that are missing, wrong, changed |
 //! | `check_*` | health checks of every kind, rise and fall, weights |
 //! | `reload` | a changed folder disturbs nothing else |
 //! | `manifest_error` | bad manifests are named, and change nothing |
@@ -32,6 +34,8 @@ mod interface;
 mod keepalived_peer;
 mod manifest_error;
 mod partition;
+mod password;
+mod readiness;
 mod reload;
 mod restart;
 mod state_folder;
