@@ -12,7 +12,7 @@ pub type Reports = tokio::sync::mpsc::UnboundedReceiver<Report>;
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A group changed its state.
+    /// A group changed its state; or it stays in a fault for another reason, and `from` and `to` are the same.
     StateChanged {
         /// The group.
         group: String,

@@ -69,6 +69,11 @@ pub enum Notice {
         /// Why.
         reason: Reason,
     },
+    /// The group stays unfit, but for another reason than before.
+    ReasonChanged {
+        /// Why now.
+        reason: Reason,
+    },
     /// The effective priority changed.
     PriorityChanged,
     /// A router that is no known peer sent an advert for our VRID; see [`crate::Group::foreign_router`].

@@ -81,7 +81,7 @@ impl Group {
     pub fn new(config: GroupConfig, tracked: &[TrackState]) -> Self {
         let members = config.members().iter().map(Member::new).collect();
         let tracked = track::states_for(&config, tracked);
-        Self {
+        let mut group = Self {
             config,
             members,
             tracked,
@@ -94,7 +94,9 @@ impl Group {
             kernel_fault: None,
             retries: 0,
             timers: Timers::default(),
-        }
+        };
+        group.weigh_priorities();
+        group
     }
 
     /// Takes in what happened at `now` and appends what is to be done about it, in non-decreasing
@@ -127,7 +129,7 @@ impl Group {
 
     /// When [`Event::Timer`] is due next; `None` while nothing is waited for.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let members = self.members.iter().filter_map(|member| member.timers.next());
+        let members = self.members.iter().filter_map(Member::next_deadline);
         members.chain(self.timers.next()).min()
     }
 
@@ -155,7 +157,7 @@ impl Group {
         if let Some(deadline) = due(self, MemberTimer::Advert) {
             self.advertise_on_schedule(now, index, deadline, actions);
         }
-        let _ = due(self, MemberTimer::MasterDown);
+        self.part(index).into_iter().for_each(|(_, member)| member.master_down.fire(now));
         if due(self, MemberTimer::Release).is_some() {
             self.release_all(index, actions);
         }

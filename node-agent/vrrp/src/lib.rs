@@ -13,6 +13,7 @@ mod event;
 #[cfg(feature = "sim")]
 pub mod fuzz;
 pub mod group;
+mod master_down;
 mod member;
 #[cfg(feature = "sim")]
 pub mod search;

@@ -7,6 +7,7 @@ use crate::address_set::AddressSet;
 use crate::config::MemberConfig;
 use crate::counters::Counters;
 use crate::event::Link;
+use crate::master_down::MasterDown;
 use crate::time::Instant;
 use crate::timers::{MemberTimer, Timers};
 use crate::timing;
@@ -36,11 +37,16 @@ pub(crate) enum Succession {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Member {
     pub(crate) link: Link,
+    /// The effective priority, tracking included.
+    pub(crate) priority: Priority,
     /// The master's interval as learned (v3) or configured (v2).
     pub(crate) master_interval: Duration,
     pub(crate) followed: Option<Followed>,
     pub(crate) succession: Succession,
-    pub(crate) timers: Timers<6>,
+    /// The highest priority that a peer has claimed since this router last became backup.
+    pub(crate) best_heard: Option<Priority>,
+    pub(crate) master_down: MasterDown,
+    pub(crate) timers: Timers<5>,
     /// The addresses on the interface: all while master, those not yet released afterwards.
     pub(crate) installed: AddressSet,
     /// Those that were asked for again although they were believed to be there: they may be, even if one of the
@@ -100,9 +106,12 @@ impl Member {
     pub(crate) fn new(config: &MemberConfig) -> Self {
         Self {
             link: Link::Unknown,
+            priority: config.priority,
             master_interval: config.interval.get(),
             followed: None,
             succession: Succession::default(),
+            best_heard: None,
+            master_down: MasterDown::default(),
             timers: Timers::default(),
             installed: AddressSet::default(),
             asked_again: AddressSet::default(),
@@ -117,6 +126,11 @@ impl Member {
             list_differs: false,
             counters: Counters::default(),
         }
+    }
+
+    /// When the member wants to be woken next.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next().into_iter().chain(self.master_down.deadline()).min()
     }
 
     /// The source address of adverts, while there is one.

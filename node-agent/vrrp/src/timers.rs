@@ -7,8 +7,6 @@ use crate::time::Instant;
 pub(crate) enum MemberTimer {
     /// The next own advert (RFC 9568 section 6.2, `Adver_Timer`).
     Advert,
-    /// The end of patience with a silent master (RFC 9568 section 6.2, `Active_Down_Timer`).
-    MasterDown,
     /// The end of holding addresses for a successor.
     Release,
     /// The next announcement after a takeover.
@@ -40,7 +38,7 @@ pub(crate) trait Slot<const N: usize>: Copy {
     fn slot(self) -> usize;
 }
 
-impl Slot<6> for MemberTimer {
+impl Slot<5> for MemberTimer {
     fn slot(self) -> usize {
         self as usize
     }

@@ -26,6 +26,7 @@ impl Driver {
     fn tell_of(&mut self, slot: Slot, notice: Notice) {
         let report = match notice {
             Notice::StateChanged { from, to, reason } => self.state_changed(slot, from, to, reason),
+            Notice::ReasonChanged { reason } => self.state_changed(slot, State::Fault, State::Fault, reason),
             Notice::PriorityChanged => self.engine.get(slot).map(priority_changed),
             Notice::ForeignRouter { member } => self.foreign_router(Seat { slot, member }),
             Notice::AddressConflict { member, address } => {
@@ -53,7 +54,9 @@ impl Driver {
         let at = SystemTime::now();
         let message = explain(running, reason);
         running.transitions += u64::from((from == State::Master) != (to == State::Master));
-        running.since = at;
+        if from != to {
+            running.since = at;
+        }
         running.message = message.as_str().into();
         let group = running.desired.name.clone();
         let routers = running.desired.routers.iter().map(|router| router.name.clone()).collect();

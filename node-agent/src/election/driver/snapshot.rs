@@ -140,10 +140,10 @@ impl Driver {
     }
 }
 
-/// What is wrong with an interface may change while the state does not.
+/// What is wrong with an interface, and which checks fail, may change while the state does not.
 fn message(running: &RunningGroup) -> Arc<str> {
     match running.group.reason() {
-        reason @ Reason::InterfaceDown => explain(running, reason).into(),
+        reason @ (Reason::InterfaceDown | Reason::CheckFailed) => explain(running, reason).into(),
         _ => Arc::clone(&running.message),
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{Group, PreemptionHold};
 use crate::config::Preemption;
 use crate::event::MemberIndex;
+use crate::master_down::MasterDown;
 use crate::member::{Followed, Succession};
 use crate::time::Instant;
-use crate::timers::{GroupTimer, MemberTimer};
+use crate::timers::GroupTimer;
 use crate::timing;
 use crate::types::{Priority, Protocol};
 
@@ -47,13 +48,13 @@ impl Group {
     fn obey(&mut self, now: Instant, index: MemberIndex, master: Followed, interval: Duration, own: Priority) {
         let Some((config, member)) = self.part(index) else { return };
         let deadline = now.saturating_add(timing::master_down(&config.protocol, own, interval));
-        let awaited = member.timers.get(MemberTimer::MasterDown);
+        let awaited = member.master_down.deadline();
         if member.followed.is_some_and(|followed| followed.is_better_than(&master)) && awaited > Some(deadline) {
             return;
         }
         member.followed = Some(master);
         member.succession = Succession::Silence;
-        member.timers.set(MemberTimer::MasterDown, deadline);
+        member.master_down = MasterDown::Running(deadline);
         self.learn_interval(index, interval);
     }
 
@@ -107,20 +108,8 @@ impl Group {
             let Some(priority) = self.priority(index) else { continue };
             let Some((config, member)) = self.part(index) else { continue };
             let skew = timing::skew(&config.protocol, priority, member.master_interval);
-            if member.timers.get(MemberTimer::MasterDown).is_some() {
-                member.timers.set_earlier(MemberTimer::MasterDown, now.saturating_add(skew));
-            }
+            member.master_down.shift(|deadline| deadline.min(now.saturating_add(skew)));
             member.succession = Succession::Release;
-        }
-    }
-
-    /// Moves the running master down timers with the skew of a changed priority.
-    pub(super) fn shift_master_down(&mut self, index: MemberIndex, before: Priority, after: Priority) {
-        let Some((config, member)) = self.part(index) else { return };
-        let skew = |priority| timing::skew(&config.protocol, priority, member.master_interval);
-        if let Some(deadline) = member.timers.get(MemberTimer::MasterDown) {
-            let shifted = deadline.saturating_sub(skew(before)).saturating_add(skew(after));
-            member.timers.set(MemberTimer::MasterDown, shifted);
         }
     }
 }

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Group, Lifecycle, PreemptionHold};
-use crate::action::{Action, Reason, State};
+use crate::action::{Action, Notice, Reason, State};
 use crate::event::{Epoch, Link, MemberIndex};
+use crate::master_down::MasterDown;
 use crate::member::{Followed, Succession};
 use crate::time::Instant;
-use crate::timers::{GroupTimer, MemberTimer};
+use crate::timers::GroupTimer;
 use crate::timing;
 use crate::types::Priority;
 
@@ -45,8 +46,9 @@ impl Group {
     }
 
     pub(super) fn change_link(&mut self, now: Instant, index: MemberIndex, link: Link, actions: &mut Vec<Action>) {
-        if let Some((_, member)) = self.part(index) {
-            member.link = link;
+        let Some((_, member)) = self.part(index) else { return };
+        if std::mem::replace(&mut member.link, link) != link {
+            self.forget_kernel_fault();
         }
         self.settle(now, actions);
     }
@@ -88,13 +90,21 @@ impl Group {
         self.settle(now, actions);
     }
 
+    /// What the kernel refused is not asked for any more, or under other conditions: there is nothing to wait for.
+    pub(super) fn forget_kernel_fault(&mut self) {
+        self.kernel_fault = None;
+        self.retries = 0;
+        self.timers.cancel(GroupTimer::Retry);
+    }
+
     /// Brings the state in line with the causes of faults. Does nothing when they agree already.
     pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.lifecycle != Lifecycle::Running {
             return;
         }
         match (self.fault(), self.state) {
-            (Some(_), State::Fault) | (None, State::Backup | State::Master) => {}
+            (None, State::Backup | State::Master) => {}
+            (Some(reason), State::Fault) => self.blame(reason, actions),
             (Some(reason), _) => self.enter_fault(now, reason, actions),
             (None, State::Initialize) if self.is_pending() => {}
             // What made the fault is over, but a first result is still waited for: it may be another fault.
@@ -111,6 +121,13 @@ impl Group {
         let link = self.members.iter().any(|member| member.link == Link::Down);
         let check = self.config.trackers.iter().zip(&self.tracked).any(|(tracker, state)| tracker.is_fault(*state));
         link.then_some(Reason::InterfaceDown).or(check.then_some(Reason::CheckFailed)).or(self.kernel_fault)
+    }
+
+    /// The fault goes on, maybe for another reason: the first has ended, or one that counts more has begun.
+    fn blame(&mut self, reason: Reason, actions: &mut Vec<Action>) {
+        if std::mem::replace(&mut self.reason, reason) != reason {
+            actions.push(Action::Notify(Notice::ReasonChanged { reason }));
+        }
     }
 
     /// Whether a first result is still waited for.
@@ -161,9 +178,10 @@ impl Group {
             let Some(priority) = self.priority(index) else { continue };
             let Some((config, member)) = self.part(index) else { continue };
             member.followed = leader.filter(|(heard_by, _)| *heard_by == index).map(|(_, followed)| followed);
+            member.best_heard = member.followed.map(|leader| leader.priority);
             member.succession = Succession::Silence;
             let down = timing::master_down(&config.protocol, priority, member.master_interval);
-            member.timers.set(MemberTimer::MasterDown, now.saturating_add(down));
+            member.master_down = MasterDown::Running(now.saturating_add(down));
         }
         self.set_state(now, State::Backup, reason, actions);
     }
@@ -178,7 +196,7 @@ impl Group {
         }
         for (_, _, member) in self.parts() {
             member.followed = None;
-            member.timers.cancel(MemberTimer::MasterDown);
+            member.master_down = MasterDown::Stopped;
         }
     }
 }

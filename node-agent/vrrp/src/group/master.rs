@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Group, PreemptionHold};
 use crate::action::{Action, Reason, State};
 use crate::event::MemberIndex;
+use crate::master_down::MasterDown;
 use crate::member::{Followed, Succession};
 use crate::time::Instant;
 use crate::timers::{GroupTimer, MemberTimer};
@@ -17,7 +18,7 @@ const ANSWERS_PER_INTERVAL: u32 = 8;
 impl Group {
     /// Takes over once every member's master down timer has run out: members move together or not at all.
     pub(super) fn take_over_if_all_agree(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let agreed = self.members.iter().all(|member| member.timers.get(MemberTimer::MasterDown).is_none());
+        let agreed = self.members.iter().all(|member| member.master_down == MasterDown::Expired);
         if self.state != State::Backup || !agreed {
             return;
         }
@@ -44,7 +45,7 @@ impl Group {
                 member.won_tie = None;
                 member.losing_tie_since = None;
                 member.succession = Succession::Silence;
-                member.timers.cancel(MemberTimer::MasterDown);
+                member.master_down = MasterDown::Stopped;
                 member.timers.cancel(MemberTimer::Release);
                 member.counters.became_master += 1;
             }

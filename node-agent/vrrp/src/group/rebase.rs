@@ -28,8 +28,12 @@ impl Group {
         self.epoch = Epoch::default();
         self.reason = Reason::NotStarted;
         self.timers.rebase(shift);
+        let weightless = self.config.trackers.is_empty();
         for member in &mut self.members {
+            // Asked for only when a weight changes.
+            member.best_heard = member.best_heard.filter(|_| !weightless);
             member.timers.rebase(shift);
+            member.master_down.shift(shift);
             member.last_takeover = shift(member.last_takeover);
             member.last_advert = shift(member.last_advert);
             member.last_reannouncement = member.last_reannouncement.map(shift);

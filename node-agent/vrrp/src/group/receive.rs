@@ -115,6 +115,9 @@ impl Group {
         interval: Duration,
         actions: &mut Vec<Action>,
     ) {
+        if let Some((_, member)) = self.part(index) {
+            member.best_heard = member.best_heard.max(Some(sender.priority));
+        }
         match self.state {
             State::Master => match self.meet(now, index, sender, interval) {
                 Meeting::Yield(reason) => self.yield_to(now, index, sender, interval, reason, actions),

@@ -1,7 +1,7 @@
 //! A new configuration while running: only what differs is touched, and no transition is made for it.
 
 use super::{Group, PreemptionHold};
-use crate::action::{Action, State};
+use crate::action::{Action, Reason, State};
 use crate::address_set::AddressSet;
 use crate::config::{GroupConfig, MemberConfig};
 use crate::event::{Epoch, MemberIndex};
@@ -9,7 +9,6 @@ use crate::member::Member;
 use crate::time::Instant;
 use crate::timers::{GroupTimer, MemberTimer};
 use crate::tracking::TrackState;
-use crate::types::Priority;
 
 impl Group {
     /// Whether this configuration can take the place of the present one without a new election: the same virtual
@@ -30,7 +29,6 @@ impl Group {
         if !self.can_become(config) {
             return;
         }
-        let before: Vec<Option<Priority>> = self.indices().map(|index| self.priority(index)).collect();
         let old = std::mem::replace(&mut self.config, config.clone());
         self.tracked = super::track::states_for(config, trackers);
         if old.preemption != config.preemption {
@@ -41,8 +39,10 @@ impl Group {
             self.exchange_addresses(now, index, old, actions);
             self.exchange_schedule(now, index, old);
         }
-        let before = |_: &Self, index: MemberIndex| before.get(usize::from(index.0)).copied().flatten();
-        self.priorities_changed(now, before, actions);
+        self.update_priorities(now, actions);
+        if self.kernel_fault == Some(Reason::AddressFailed) && addresses_differ(&old, config) {
+            self.forget_kernel_fault();
+        }
         self.settle(now, actions);
         self.advertise_new_intervals(now, &old, actions);
     }
@@ -100,6 +100,11 @@ impl Group {
             }
         }
     }
+}
+
+fn addresses_differ(old: &GroupConfig, new: &GroupConfig) -> bool {
+    let mut members = old.members().iter().zip(new.members());
+    members.any(|(old, new)| old.addresses != new.addresses)
 }
 
 fn add_missing(

@@ -2,17 +2,25 @@
 
 use super::{Group, Lifecycle};
 use crate::action::{Action, Notice, State};
-use crate::config::GroupConfig;
+use crate::config::{GroupConfig, MemberConfig};
 use crate::event::MemberIndex;
+use crate::member::Member;
 use crate::time::Instant;
+use crate::timing;
 use crate::tracking::{TrackState, effective_priority};
 use crate::types::Priority;
 
 impl Group {
     /// The effective priority of a member, tracking included.
     pub fn priority(&self, index: MemberIndex) -> Option<Priority> {
-        let config = self.config.members().get(usize::from(index.0))?;
-        Some(effective_priority(config.priority, self.contributions()))
+        self.members.get(usize::from(index.0)).map(|member| member.priority)
+    }
+
+    pub(super) fn track(&mut self, now: Instant, tracker: usize, state: TrackState, actions: &mut Vec<Action>) {
+        let Some(known) = self.tracked.get_mut(tracker) else { return };
+        *known = state;
+        self.update_priorities(now, actions);
+        self.settle(now, actions);
     }
 
     /// What all trackers together add to every member's priority.
@@ -21,43 +29,32 @@ impl Group {
         pairs.map(|(tracker, state)| tracker.contribution(*state)).fold(0, i32::saturating_add)
     }
 
-    pub(super) fn track(&mut self, now: Instant, tracker: usize, state: TrackState, actions: &mut Vec<Action>) {
-        let before = self.contributions();
-        let Some(known) = self.tracked.get_mut(tracker) else { return };
-        *known = state;
-        self.priorities_changed(
-            now,
-            |group, index| {
-                let config = group.config.members().get(usize::from(index.0))?;
-                Some(effective_priority(config.priority, before))
-            },
-            actions,
-        );
-        self.settle(now, actions);
+    /// Works the effective priorities out anew, without consequences.
+    pub(super) fn weigh_priorities(&mut self) {
+        let contributions = self.contributions();
+        for (_, config, member) in self.parts() {
+            member.priority = effective_priority(config.priority, contributions);
+        }
     }
 
-    /// Carries out a change of effective priorities, `before` being what they were.
+    /// Works the effective priorities out anew and carries out what their change asks for.
     ///
     /// A backup's timers move with its skew. A master that fell below a rival resigns, since its peers would find out
     /// only when their timers end; otherwise it says its new priority at once.
-    pub(super) fn priorities_changed(
-        &mut self,
-        now: Instant,
-        before: impl Fn(&Self, MemberIndex) -> Option<Priority>,
-        actions: &mut Vec<Action>,
-    ) {
-        let mut changed = false;
-        let mut claim_lost = false;
-        for index in self.indices() {
-            let (Some(before), Some(after)) = (before(self, index), self.priority(index)) else { continue };
+    pub(super) fn update_priorities(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let contributions = self.contributions();
+        let (backup, mut changed, mut claim_lost) = (self.state == State::Backup, false, false);
+        for (_, config, member) in self.parts() {
+            let (before, after) = (member.priority, effective_priority(config.priority, contributions));
             if before == after {
                 continue;
             }
+            member.priority = after;
             changed = true;
-            let rival = self.config.members().get(usize::from(index.0)).and_then(|config| config.rival);
-            claim_lost |= rival.is_some_and(|rival| before >= rival && after < rival);
-            if self.state == State::Backup {
-                self.shift_master_down(index, before, after);
+            let rival = rival(config, member, before);
+            claim_lost |= before >= rival && after < rival;
+            if backup {
+                shift_master_down(config, member, before, after);
             }
         }
         if !changed || self.lifecycle != Lifecycle::Running {
@@ -78,6 +75,21 @@ impl Group {
             self.advertise(now, index, actions);
         }
     }
+}
+
+/// The priority that a master has to keep up with: the best of the others, where that is configured. Otherwise the best
+/// that was heard, unless it was better than we were: then it has gone or does not want to be master. Otherwise what we
+/// were configured to have: others that are as good as we were may be waiting in silence.
+fn rival(config: &MemberConfig, member: &Member, before: Priority) -> Priority {
+    let heard = member.best_heard.filter(|heard| *heard <= before);
+    config.rival.or(heard).unwrap_or(config.priority)
+}
+
+/// Moves the running master down timer with the skew of a changed priority.
+fn shift_master_down(config: &MemberConfig, member: &mut Member, before: Priority, after: Priority) {
+    let skew = |priority| timing::skew(&config.protocol, priority, member.master_interval);
+    let (before, after) = (skew(before), skew(after));
+    member.master_down.shift(|deadline| deadline.saturating_sub(before).saturating_add(after));
 }
 
 /// One state per tracker of the configuration: the known ones, then unknown.

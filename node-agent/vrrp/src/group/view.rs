@@ -7,9 +7,9 @@ use crate::action::{Reason, State};
 use crate::config::{GroupConfig, Transport};
 use crate::counters::Counters;
 use crate::event::{Epoch, Link, MemberIndex};
+use crate::master_down::MasterDown;
 use crate::member::{Followed, Member};
 use crate::time::Instant;
-use crate::timers::MemberTimer;
 use crate::tracking::TrackState;
 use crate::types::Claim;
 use crate::wire::{AdvertRepr, EmitError};
@@ -78,7 +78,7 @@ impl Group {
     ///
     /// The group does not move then: from here nobody can tell whether the master's path is dead or our own.
     pub fn deaf_members(&self) -> impl Iterator<Item = MemberIndex> + '_ {
-        let silent = |member: &Member| member.timers.get(MemberTimer::MasterDown).is_none();
+        let silent = |member: &Member| member.master_down == MasterDown::Expired;
         let backup = self.state == State::Backup;
         self.indices().filter(move |index| backup && self.member(*index).is_some_and(silent))
     }

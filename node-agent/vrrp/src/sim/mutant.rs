@@ -26,6 +26,8 @@ pub enum Mutant {
     HoldDownMissing,
     /// A master keeps its claim when it falls below its rival.
     ResignationMissing,
+    /// A master that was not told of a rival keeps its claim whatever its weights do.
+    UnknownRivalDisregarded,
     /// A backup waits for its own interval instead of the master's.
     IntervalNotLearned,
     /// Addresses stay when the group fails.
@@ -74,7 +76,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::SkewIgnored,
         Self::TieBreakFlipped,
         Self::OutdatedReportBelieved,
@@ -84,6 +86,7 @@ impl Mutant {
         Self::DelayIgnored,
         Self::HoldDownMissing,
         Self::ResignationMissing,
+        Self::UnknownRivalDisregarded,
         Self::IntervalNotLearned,
         Self::RemovalForgottenAtFault,
         Self::NoHandover,

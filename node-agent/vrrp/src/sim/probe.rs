@@ -33,6 +33,7 @@ pub enum Deed {
     Announce,
     Probe,
     StateChanged,
+    ReasonChanged,
     PriorityChanged,
     ForeignRouter,
     AddressConflict,
@@ -129,7 +130,7 @@ const REASONS: [Reason; 15] = [
     Reason::Stopped,
 ];
 
-const DEEDS: [Deed; 13] = [
+const DEEDS: [Deed; 14] = [
     Deed::Advert,
     Deed::Release,
     Deed::RemoveAddress,
@@ -137,6 +138,7 @@ const DEEDS: [Deed; 13] = [
     Deed::Announce,
     Deed::Probe,
     Deed::StateChanged,
+    Deed::ReasonChanged,
     Deed::PriorityChanged,
     Deed::ForeignRouter,
     Deed::AddressConflict,
@@ -283,6 +285,7 @@ impl Deed {
             Action::Probe { .. } => Self::Probe,
             Action::Notify(notice) => match notice {
                 Notice::StateChanged { .. } => Self::StateChanged,
+                Notice::ReasonChanged { .. } => Self::ReasonChanged,
                 Notice::PriorityChanged => Self::PriorityChanged,
                 Notice::ForeignRouter { .. } => Self::ForeignRouter,
                 Notice::AddressConflict { .. } => Self::AddressConflict,

@@ -12,7 +12,7 @@ use crate::group::Group;
 use crate::time::Instant;
 use crate::timing;
 use crate::tracking::TrackState;
-use crate::types::{AdvertInterval, Claim, Protocol};
+use crate::types::{AdvertInterval, Claim, Priority, Protocol};
 use crate::wire::{Advert, AdvertRepr, Datagram, EmitError, ReceivePolicy};
 
 /// Passes events in and actions out, bent by a mutant if there is one.
@@ -209,7 +209,8 @@ impl Seam {
 
 fn bent_member(mutant: Mutant, config: MemberConfig) -> MemberConfig {
     match mutant {
-        Mutant::ResignationMissing => MemberConfig { rival: None, ..config },
+        Mutant::ResignationMissing => MemberConfig { rival: Some(Priority::MIN), ..config },
+        Mutant::UnknownRivalDisregarded => MemberConfig { rival: config.rival.or(Some(Priority::MIN)), ..config },
         Mutant::StrangersObeyed => MemberConfig { known_peers: None, ..config },
         Mutant::WrongUnit => {
             let longer = config.interval.get() * 10;

@@ -123,6 +123,11 @@ impl Input {
         Self::Reconfigure,
     ];
 
+    /// Whether it is an advert of a peer that is master.
+    pub const fn is_claim(self) -> bool {
+        matches!(self, Self::HigherPriority | Self::HigherAddress | Self::LowerAddress | Self::LowerPriority)
+    }
+
     /// Whether it is a packet of the VRRP protocol.
     pub const fn is_packet(self) -> bool {
         matches!(

@@ -198,3 +198,63 @@ fn several_failures_of_one_advert_count_once() {
 
     assert_eq!(router.state(), State::Master, "one advert to ten peers");
 }
+
+// === causes that change ===
+
+#[test]
+fn a_fault_names_the_cause_that_is_left() {
+    let mut router = Router::started(check());
+    router.track(0, TrackState::Down);
+    assert_eq!(router.reason(), Reason::CheckFailed);
+
+    let actions = router.link_down(FIRST);
+    assert_eq!(router.reason(), Reason::InterfaceDown, "what is more fundamental counts first");
+    assert_eq!(notices(&actions), [Notice::ReasonChanged { reason: Reason::InterfaceDown }]);
+
+    let since = router.group.since();
+    router.pass(ms(1_000));
+    router.links_up();
+    assert_eq!(router.reason(), Reason::CheckFailed);
+    assert_eq!(router.group.since(), since, "it is still the same fault");
+}
+
+#[test]
+fn what_the_kernel_refused_is_forgotten_with_the_address_that_it_was_about() {
+    let mut router = Router::master(single(member()));
+    router.refuse_address(VIP, router.group.epoch());
+
+    let same = MemberConfig { priority: priority(90), ..member() };
+    router.reconfigure(&single(same));
+    assert_eq!(router.state(), State::Fault, "the address is still the one that was refused");
+
+    let other = MemberConfig { addresses: vec![ip("10.77.0.101")], ..member() };
+    router.reconfigure(&single(other));
+    assert_eq!((router.state(), router.reason()), (State::Backup, Reason::Recovered), "there is no need to wait");
+}
+
+#[test]
+fn what_the_kernel_refused_is_forgotten_when_the_interface_changes() {
+    let mut router = Router::master(single(member()));
+    router.refuse_address(VIP, router.group.epoch());
+
+    router.link_down(FIRST);
+    assert_eq!(router.reason(), Reason::InterfaceDown);
+    router.links_up();
+
+    assert_eq!(router.state(), State::Backup);
+}
+
+#[test]
+fn adverts_that_cannot_be_sent_have_nothing_to_do_with_addresses() {
+    let mut router = Router::master(single(member()));
+    for _ in 0..2 {
+        router.handle(Event::SendFailed { member: FIRST });
+        router.pass(ms(1_000));
+    }
+    router.handle(Event::SendFailed { member: FIRST });
+    assert_eq!(router.reason(), Reason::SendFailed);
+
+    router.reconfigure(&single(MemberConfig { addresses: vec![ip("10.77.0.101")], ..member() }));
+
+    assert_eq!(router.state(), State::Fault);
+}

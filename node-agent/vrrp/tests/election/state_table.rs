@@ -1,6 +1,7 @@
 //! The state table, cell by cell: what becomes of a group in each situation when something happens to it.
 //!
-//! A group of priority 100 with two trackers: the first has weight 0, the second -40. Its address is held by nobody else.
+//! A group of priority 100 with two trackers: the first has weight 0, the second -40. Its address is held by nobody else,
+//! and its rival is worse than it can become.
 
 use holdfast_vrrp::wire::Datagram;
 use holdfast_vrrp::{Epoch, Event, MemberConfig, State, TrackState};
@@ -56,7 +57,8 @@ const TABLE_OF_AN_OWNER: &str = "
 ";
 
 fn config(number: u8) -> holdfast_vrrp::GroupConfig {
-    tracking(with_priority(number), vec![weight(0), weight(-40)])
+    let member = MemberConfig { rival: Some(priority(10)), ..with_priority(number) };
+    tracking(member, vec![weight(0), weight(-40)])
 }
 
 fn in_situation(situation: &str, number: u8) -> Router {

@@ -84,17 +84,55 @@ fn a_master_resigns_also_without_preemption() {
 fn who_does_not_fall_below_its_rival_does_not_resign() {
     let cases = [
         // base, rival, weight: effective priority afterwards
-        (100, Some(85), -15),  // equal: the addresses decide, not we
-        (100, Some(50), -15),  // still better
-        (100, Some(200), -15), // was worse already
-        (100, None, -15),      // nobody is known
+        (100, 85, -15),  // equal: the addresses decide, not we
+        (100, 50, -15),  // still better
+        (100, 200, -15), // was worse already
     ];
     for (base, rival, change) in cases {
-        let member = MemberConfig { rival: rival.map(priority), ..with_priority(base) };
+        let member = with_rival(base, rival);
         let mut router = Router::master(tracking(member, vec![weight(change)]));
         router.track(0, DOWN);
         assert_eq!(router.state(), State::Master, "rival {rival:?}");
     }
+}
+
+#[test]
+fn where_no_rival_is_configured_the_best_that_was_heard_counts_or_else_the_own_priority() {
+    let cases = [
+        // heard before and after the takeover, weight, whether it resigns
+        (None, None, -15, true),         // others as good as we were may be waiting in silence
+        (Some(90), None, -15, true),     // the former master is better now
+        (None, Some(90), -15, true),     // so is a router that wanted to be master beside us
+        (Some(60), None, -15, false),    // it is worse still
+        (Some(60), Some(90), -15, true), // the best counts
+        (Some(200), None, -15, true),    // it has gone: as if nobody had been heard
+        (None, None, -253, true),
+    ];
+    for (before, after, change, resigns) in cases {
+        let mut router = Router::started(tracking(member(), vec![weight(change)]));
+        before.map(|number| router.hear(BELOW, number));
+        router.wait_for(State::Master);
+        after.map(|number| router.hear(BELOW, number));
+
+        router.track(0, DOWN);
+
+        assert_eq!(router.reason() == Reason::Resigned, resigns, "heard {before:?} and {after:?}, weight {change}");
+    }
+}
+
+#[test]
+fn what_was_heard_before_the_router_was_backup_last_does_not_count() {
+    let mut router = Router::started(tracking(member(), vec![weight(-15)]));
+    router.hear(BELOW, 90);
+    router.wait_for(State::Master);
+    router.hear(ABOVE, 200);
+    router.hear_release(ABOVE);
+    router.wait_for(State::Master);
+    router.hear(BELOW, 50);
+
+    router.track(0, DOWN);
+
+    assert_eq!(router.state(), State::Backup, "200 was better than we are and has gone: our own priority counts");
 }
 
 #[test]

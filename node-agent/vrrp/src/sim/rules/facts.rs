@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Rule, Verdict};
-use crate::action::State;
+use crate::action::{Reason, State};
 use crate::config::{GroupConfig, MemberConfig, Preemption, Tracker};
 use crate::event::{Event, Link, MemberIndex};
 use crate::sim::table::Situation;
@@ -18,11 +18,15 @@ pub(in crate::sim) struct Facts {
     pub(in crate::sim) tracked: Vec<TrackState>,
     pub(in crate::sim) situation: Situation,
     pub(in crate::sim) members: Vec<MemberFacts>,
+    /// What the kernel has refused, while that is a cause of a fault; it may have ended with a timer event since.
+    pub(in crate::sim) refused: Option<Reason>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct MemberFacts {
     pub(in crate::sim) link: Link,
+    /// The highest priority that a peer has claimed since the group last became backup.
+    pub(in crate::sim) best_heard: Option<u8>,
     /// The addresses that the group asked for and has not released.
     pub(in crate::sim) held: Vec<IpAddr>,
 }
@@ -30,7 +34,7 @@ pub(in crate::sim) struct MemberFacts {
 impl Facts {
     pub(in crate::sim) fn new(config: GroupConfig, tracked: &[TrackState]) -> Self {
         let members = vec![MemberFacts::default(); config.members().len()];
-        let mut facts = Self { config, tracked: Vec::new(), situation: Situation::New, members };
+        let mut facts = Self { config, tracked: Vec::new(), situation: Situation::New, members, refused: None };
         facts.set_tracked(tracked);
         facts
     }
@@ -106,6 +110,7 @@ impl Facts {
 
     /// Takes in what an event said, and what became of it.
     pub(super) fn learn(&mut self, event: &Event<'_>, situation: Situation, held: Vec<Vec<IpAddr>>) {
+        self.refused = self.refused.filter(|reason| situation == Situation::Fault && !self.ends(event, *reason));
         self.situation = situation;
         for (member, held) in self.members.iter_mut().zip(held) {
             member.held = held;
@@ -129,6 +134,41 @@ impl Facts {
         }
     }
 
+    /// Whether an event ends the fault that the kernel's refusal was: what was refused is not asked for any more.
+    fn ends(&self, event: &Event<'_>, refused: Reason) -> bool {
+        match event {
+            Event::Link { member, link } => self.member(*member).is_some_and(|(_, known)| known.link != *link),
+            Event::Reconfigure { config, .. } if refused == Reason::AddressFailed => {
+                let mut members = self.config.members().iter().zip(config.members());
+                members.any(|(old, new)| old.addresses != new.addresses)
+            }
+            _ => false,
+        }
+    }
+
+    /// A peer claims to be master.
+    pub(super) fn hear(&mut self, index: MemberIndex, priority: u8) {
+        if let Some(member) = self.members.get_mut(usize::from(index.0)) {
+            member.best_heard = member.best_heard.max(Some(priority));
+        }
+    }
+
+    /// Whatever was heard before counts no more.
+    pub(super) fn forget_heard(&mut self) {
+        self.members.iter_mut().for_each(|member| member.best_heard = None);
+    }
+
+    /// The first cause of a fault that is known.
+    fn cause(&self) -> Option<Reason> {
+        let link = self.members.iter().any(|member| member.link == Link::Down);
+        let check = self.config.trackers.iter().zip(&self.tracked).any(|(tracker, state)| fails(*tracker, *state));
+        match (link, check) {
+            (true, _) => Some(Reason::InterfaceDown),
+            (false, true) => Some(Reason::CheckFailed),
+            (false, false) => self.refused,
+        }
+    }
+
     /// Whether a first result is still waited for: of an interface, or of a check that may be a fault.
     fn is_pending(&self) -> bool {
         let mut checks = self.config.trackers.iter().zip(&self.tracked);
@@ -136,12 +176,14 @@ impl Facts {
             || checks.any(|(tracker, state)| tracker.weight.get() == 0 && *state == TrackState::Unknown)
     }
 
-    /// A group with a cause of a fault says so, and none begins to elect before it knows whether there is one.
-    pub(super) fn judge(&self, before: Situation) -> Verdict {
+    /// A group with a cause of a fault says so and which, one without leaves that state, and none begins to elect before it knows whether there is one.
+    pub(super) fn judge(&self, before: Situation, reason: Reason) -> Verdict {
         let unnoticed = self.situation.is_running() && self.situation != Situation::Fault && self.has_fault();
         let rash = self.situation.is_electing() && !before.is_electing() && self.is_pending();
         let tell = || format!("from {before:?} to {:?} with {self:?}", self.situation);
-        Rule::FaultNoticed.demand(!unnoticed && !rash, tell)
+        Rule::FaultNoticed.demand(!unnoticed && !rash, tell)?;
+        let right = self.situation != Situation::Fault || Some(reason) == self.cause();
+        Rule::FaultNoticed.demand(right, || format!("in fault because {reason:?}, not {:?}", self.cause()))
     }
 }
 

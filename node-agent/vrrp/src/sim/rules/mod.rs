@@ -192,6 +192,15 @@ impl Case<'_> {
         self.facts.situation != situation && self.situation == situation
     }
 
+    /// What the kernel refused, if that has just become a fault.
+    fn refused(&self) -> Option<Reason> {
+        match self.input {
+            Input::AddressRefused if self.situation == Situation::Fault => Some(Reason::AddressFailed),
+            Input::SendRefused if self.became(Situation::Fault) => Some(Reason::SendFailed),
+            _ => None,
+        }
+    }
+
     /// Why the state changed last in this call.
     fn reason(&self) -> Option<Reason> {
         self.actions.iter().rev().find_map(|action| match action {
@@ -258,9 +267,19 @@ impl Referee {
         self.adverts.judge(&case)?;
         self.announcements.judge(&case)?;
         let held = self.handover.judge(&case)?;
+        let became_backup = case.situation == Situation::Backup && (case.became(Situation::Backup) || stalled);
+        let heard = patience::claim(&case).filter(|_| input.is_claim());
+        let refused = case.refused();
         let before = self.facts.situation;
         self.facts.learn(event, situation, held);
-        self.facts.judge(before)
+        self.facts.refused = refused.or(self.facts.refused);
+        if became_backup {
+            self.facts.forget_heard();
+        }
+        if let Some(heard) = heard {
+            self.facts.hear(heard.member, heard.priority);
+        }
+        self.facts.judge(before, group.reason())
     }
 }
 

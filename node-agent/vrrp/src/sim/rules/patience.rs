@@ -263,10 +263,10 @@ impl Deadline {
 }
 
 /// A claim to be master that a member heard.
-struct Heard {
-    member: MemberIndex,
+pub(super) struct Heard {
+    pub(super) member: MemberIndex,
     sender: IpAddr,
-    priority: u8,
+    pub(super) priority: u8,
     /// What is learned from it.
     interval: Duration,
 }
@@ -281,7 +281,7 @@ impl Heard {
     }
 }
 
-fn claim(case: &Case<'_>) -> Option<Heard> {
+pub(super) fn claim(case: &Case<'_>) -> Option<Heard> {
     let Event::Packet { member, datagram } = case.event else { return None };
     let (config, _) = case.facts.member(*member)?;
     let policy = ReceivePolicy::unicast(config.protocol, config.family, config.interval);

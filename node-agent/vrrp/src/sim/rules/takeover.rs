@@ -54,15 +54,22 @@ fn farewell(case: &Case<'_>) -> Verdict {
 }
 
 /// A master that falls from the best of the others' priority or more to below it gives up at once, and only then.
+///
+/// Where nobody has said what that is, it is the best that was heard; if that was better than the master or nothing, what
+/// the master is configured to have.
 fn resignation(case: &Case<'_>) -> Verdict {
     if !matches!(case.input, Input::PriorityFalls | Input::Reconfigure) || case.situation == Situation::Fault {
         return Ok(());
     }
     let mut members = case.facts.parts();
-    let lost = members.any(|(index, before, _)| {
+    let lost = members.any(|(index, before, member)| {
         let after = case.config.members().get(usize::from(index.0));
-        let rival = after.and_then(|config| config.rival).map_or(0, crate::types::Priority::get);
-        case.facts.priority(before) >= rival && priority_after(case, index) < rival
+        let was = case.facts.priority(before);
+        let rival = after.map_or(0, |config| match config.rival {
+            Some(rival) => rival.get(),
+            None => member.best_heard.filter(|heard| *heard <= was).unwrap_or(config.priority.get()),
+        });
+        was >= rival && priority_after(case, index) < rival
     });
     let resigned = case.situation == Situation::Backup;
     Rule::Resignation.demand(lost == resigned, || format!("claim lost: {lost}, resigned: {resigned}"))
