@@ -4,12 +4,19 @@
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::lab::sweep;
+use crate::lab::{sweep, wait};
+
+/// How long killed processes may take to disappear.
+const DEATH: Duration = Duration::from_secs(10);
 
 /// Tells the child that it is one.
 const INNER: &str = "HOLDFAST_DEMO_INNER";
@@ -31,6 +38,8 @@ fn awaited_signals() -> SigSet {
 /// Runs this program again as a child with the same arguments, and removes everything that it leaves behind: also after
 /// an interrupt (the exit code is 130 then), also if it is killed.
 pub fn run() -> Result<ExitCode> {
+    // What the child started falls to this process when the child is killed.
+    prctl::set_child_subreaper(true).context("cannot adopt orphans")?;
     let folder = tempfile::Builder::new().prefix("hf-demo-").tempdir().context("cannot make a temporary folder")?;
     let signals = awaited_signals();
     signals.thread_block().context("cannot block signals")?;
@@ -46,13 +55,21 @@ pub fn run() -> Result<ExitCode> {
             let _ = kill(pid, Signal::SIGKILL);
         }
     });
-    let code = wait(&mut child)?;
+    let code = exit_code(&mut child)?;
     sweep::sweep().context("cannot remove what the demo left behind")?;
+    // Before the folder goes: whoever is not dead yet may still write there.
+    wait::until("every process has ended", DEATH, || Ok(reap() == Err(Errno::ECHILD)))?;
     folder.close().context("cannot remove the temporary folder")?;
     Ok(code)
 }
 
-fn wait(child: &mut Child) -> Result<ExitCode> {
+/// Collects the orphans that have ended; `ECHILD` when there is none any more, neither ended nor alive.
+fn reap() -> nix::Result<()> {
+    while waitpid(None, Some(WaitPidFlag::WNOHANG))? != WaitStatus::StillAlive {}
+    Ok(())
+}
+
+fn exit_code(child: &mut Child) -> Result<ExitCode> {
     let status = child.wait().context("cannot wait for the demo")?;
     let code = status.code().or_else(|| status.signal().map(|_| 130)).unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))

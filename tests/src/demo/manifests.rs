@@ -1,6 +1,6 @@
 //! The classic example of `docs/examples`, as it stands there or with another interval.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -22,14 +22,20 @@ pub(super) struct Manifests {
 }
 
 impl Manifests {
-    /// The address that the client probes.
-    pub(super) const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 0, 100));
+    /// All addresses.
+    pub(super) const ADDRESSES: [IpAddr; 3] = [Self::address(100), Self::address(101), Self::address(102)];
+    /// The one that the client probes.
+    pub(super) const ADDRESS: IpAddr = Self::address(100);
     /// The name of the `VirtualIP`.
     pub(super) const NAME: &str = "web";
     /// The key and the text of the password.
     pub(super) const PASSWORD: (&str, &str) = ("web", "secret12");
     /// The priorities of the three nodes.
     pub(super) const PRIORITIES: [u8; 3] = [100, 99, 98];
+
+    const fn address(host: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 77, 0, host))
+    }
 
     /// The example with an advert every `interval`: as it is for whole seconds, else with VRRPv3, which has no password.
     pub(super) fn classic(interval: Duration) -> Result<Self> {

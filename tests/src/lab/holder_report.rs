@@ -38,6 +38,13 @@ impl HolderReport {
         self.longest(|round| round.holders.is_empty())
     }
 
+    /// True if `old` answered before `event`, and `new` after it and for longer than `old`: the watch has seen the address
+    /// move, and not just nothing.
+    pub fn moved(&self, event: Instant, old: Mac, new: Mac) -> bool {
+        let seen_before = self.rounds.iter().any(|round| round.asked < event && round.holders.contains(&old));
+        seen_before && self.held_until(event, new) > self.held_until(event, old)
+    }
+
     /// Time from `event` to the last round after it that `mac` answered; zero if it answered none.
     pub fn held_until(&self, event: Instant, mac: Mac) -> Duration {
         let last = self.after(event).filter(|round| round.holders.contains(&mac)).last();
@@ -107,5 +114,22 @@ mod tests {
         assert_eq!(report.held_from(start, B), Some(PERIOD));
         assert_eq!(report.held_until(start, A), PERIOD * 6);
         assert_eq!(report.held_until(start + PERIOD * 3, Mac::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_address_has_moved_only_if_the_old_holder_was_seen_before_and_the_new_one_last() {
+        let start = Instant::now();
+        let event = start + PERIOD;
+        let table: [(&[&[Mac]], bool); 6] = [
+            (&[&[A], &[A, B], &[B]], true),
+            (&[&[A], &[], &[B], &[]], true),
+            (&[&[], &[A], &[B]], false),
+            (&[&[A], &[A], &[A]], false),
+            (&[&[A], &[B], &[A]], false),
+            (&[&[A], &[], &[]], false),
+        ];
+        for (rounds, moved) in table {
+            assert_eq!(report(start, rounds).moved(event, A, B), moved, "{rounds:?}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::host::Host;
 use super::mac::Mac;
 use super::pace::{self, Pace};
 use super::packet_socket::PacketSocket;
+use super::wait;
 
 /// Time between two questions.
 pub const PERIOD: Duration = Duration::from_millis(20);
@@ -45,6 +46,14 @@ impl Holders {
         let (asker, listener) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![thread::spawn(move || asker.ask(&question)), thread::spawn(move || listener.listen())];
         Ok(Self { shared, threads })
+    }
+
+    /// Waits until `mac` has answered a question that was asked after `since`.
+    pub fn wait_for(&self, mac: Mac, since: Instant, timeout: Duration) -> Result<()> {
+        wait::until(&format!("{mac} answers for {}", self.shared.target), timeout, || {
+            let rounds = self.shared.lock();
+            Ok(rounds.iter().rev().take_while(|round| round.asked >= since).any(|round| round.holders.contains(&mac)))
+        })
     }
 
     /// Stops and reports.
