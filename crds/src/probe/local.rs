@@ -46,9 +46,10 @@ pub struct FileProbe {
     #[x_kube(validation = rules::absolute_path())]
     pub path: String,
     /// `Exists` (default): passes while the file is there. `Absent`: passes while it is not there, so that creating it
-    /// fails the check by hand. `Value`: passes while the number in the file is 0, as with `track_file` of keepalived and
-    /// weight 0. A file that is missing, empty or no number counts as 0. The weight is added or subtracted once, whatever
-    /// the number.
+    /// fails the check by hand. `Value`: takes the number in the file, as `track_file` of keepalived does. With weight 0,
+    /// any number but 0 is a failure. With another weight, the number times the weight is added to the priority, at most
+    /// 253; a product of -254 or less is a FAULT. A file that is missing, empty or no number counts as 0. `rise` and
+    /// `fall` delay no number.
     #[serde(default)]
     pub mode: FileMode,
 }
@@ -61,7 +62,7 @@ pub enum FileMode {
     Exists,
     /// Passes while the file is not there: create it to fail the check by hand.
     Absent,
-    /// Passes while the number in the file is 0, as with `track_file` of keepalived and weight 0.
+    /// Takes the number in the file, which is multiplied with the weight; with weight 0 any but 0 fails the check.
     Value,
 }
 

@@ -37,7 +37,7 @@ impl Board {
         let message = match state {
             TrackState::Unknown => "no result yet",
             TrackState::Up => "assumed to pass until there is a result",
-            TrackState::Down => "assumed to fail until there is a result",
+            TrackState::Down | TrackState::Value(_) => "assumed to fail until there is a result",
         };
         let posted = Posted { ticket, state, message: message.to_owned(), since: Timestamp::now() };
         let mut results = self.lock();
@@ -84,11 +84,7 @@ impl Board {
 
 impl Posted {
     fn snapshot(&self, name: &str) -> CheckSnapshot {
-        let passing = match self.state {
-            TrackState::Unknown => None,
-            TrackState::Up => Some(true),
-            TrackState::Down => Some(false),
-        };
+        let passing = self.state.passes();
         CheckSnapshot {
             name: name.to_owned(),
             passing,

@@ -1,8 +1,8 @@
-//! The `file` probe: passes by what a file on the node says.
+//! The `file` probe: passes by what a file on the node says, or takes a number from it.
 //!
 //! The folder of the file is watched with inotify, so a change is seen when it happens; the interval is only for what
 //! gives no notice (a network mount, a folder that did not exist, a parent that was replaced). What is read is the
-//! answer: a file that fails the check does so for certain, and `fall` does not delay it.
+//! answer: a file that fails the check does so for certain, and `fall` does not delay it. A number counts at once.
 
 mod content;
 mod watch;
@@ -83,29 +83,28 @@ fn judge(mode: FileMode, content: Content, path: &str) -> Finding {
         (FileMode::Exists, _) => Finding::passed(format!("{path} exists")),
         (FileMode::Absent, Content::Absent) => Finding::passed(format!("{path} does not exist")),
         (FileMode::Absent, _) => Finding::failed_for_certain(format!("{path} exists")),
-        (FileMode::Value, Content::Absent) => Finding::passed(format!("{path} does not exist, which counts as 0")),
-        (FileMode::Value, Content::NoNumber) => Finding::passed(format!("{path} holds no number, which counts as 0")),
-        (FileMode::Value, Content::Number(0)) => Finding::passed(format!("{path} holds 0")),
-        (FileMode::Value, Content::Number(number)) => {
-            Finding::failed_for_certain(format!("{path} holds {number}, expected 0"))
+        (FileMode::Value, Content::Absent) => Finding::measured(0, format!("{path} does not exist, which counts as 0")),
+        (FileMode::Value, Content::NoNumber) => {
+            Finding::measured(0, format!("{path} holds no number, which counts as 0"))
         }
+        (FileMode::Value, Content::Number(number)) => Finding::measured(number, format!("{path} holds {number}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::finding::Outcome::{FailedForCertain, Passed};
+    use crate::checks::finding::Outcome::{FailedForCertain, Measured, Passed};
 
     #[test]
     fn each_mode_reads_a_file_in_its_own_way() {
         let cases = [
             // content, Exists, Absent, Value
-            (Content::Absent, FailedForCertain, Passed, Passed),
-            (Content::NoNumber, Passed, FailedForCertain, Passed),
-            (Content::Number(0), Passed, FailedForCertain, Passed),
-            (Content::Number(1), Passed, FailedForCertain, FailedForCertain),
-            (Content::Number(-7), Passed, FailedForCertain, FailedForCertain),
+            (Content::Absent, FailedForCertain, Passed, Measured(0)),
+            (Content::NoNumber, Passed, FailedForCertain, Measured(0)),
+            (Content::Number(0), Passed, FailedForCertain, Measured(0)),
+            (Content::Number(1), Passed, FailedForCertain, Measured(1)),
+            (Content::Number(-7), Passed, FailedForCertain, Measured(-7)),
         ];
         for (content, exists, absent, value) in cases {
             let seen = [FileMode::Exists, FileMode::Absent, FileMode::Value]

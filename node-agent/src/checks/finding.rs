@@ -10,6 +10,8 @@ pub(super) enum Outcome {
     /// Not as it should be, and no doubt about it: the kernel itself says so. A lost packet can fail a probe; a process
     /// that has ended does not run.
     FailedForCertain,
+    /// A number, and no doubt about it: 0 is as it should be.
+    Measured(i32),
 }
 
 /// The end of a probe, with what was found in words for people.
@@ -32,7 +34,11 @@ impl Finding {
         Self { outcome: Outcome::FailedForCertain, message: message.into() }
     }
 
+    pub(super) fn measured(number: i32, message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Measured(number), message: message.into() }
+    }
+
     pub(super) fn has_passed(&self) -> bool {
-        self.outcome == Outcome::Passed
+        matches!(self.outcome, Outcome::Passed | Outcome::Measured(0))
     }
 }

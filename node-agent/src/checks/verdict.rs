@@ -6,6 +6,7 @@
 //! | `Down` | after `rise` successes in a row | |
 //! | `Unknown` | after `rise` successes in a row | after `fall` failures in a row, or undecided after max(`rise`, `fall`) outcomes |
 //!
+//! A number decides at once, from every state: the state is `Value` of it. So does a failure to look, as from `Up`.
 //! A failure for certain makes `fall` of its own: it decides at once, from every state.
 //!
 //! `rise` holds for the first result too. keepalived takes a single success there, so that a service which comes and
@@ -42,12 +43,15 @@ impl Verdict {
     /// The verdict once `outcome` has been counted.
     pub(super) fn after(self, outcome: Outcome) -> Self {
         let counted = self.count(outcome);
-        Self { state: counted.decide(), ..counted }
+        match outcome {
+            Outcome::Measured(number) => Self { state: TrackState::Value(number), ..counted },
+            _ => Self { state: counted.decide(), ..counted },
+        }
     }
 
     /// Whether `outcome` is the one that makes the check fail.
     pub(super) fn would_fall(self, outcome: Outcome) -> bool {
-        self.state != TrackState::Down && self.after(outcome).state == TrackState::Down
+        self.state.passes() != Some(false) && self.after(outcome).state.passes() == Some(false)
     }
 
     fn count(self, outcome: Outcome) -> Self {
@@ -55,6 +59,7 @@ impl Verdict {
             Outcome::Passed => (self.successes_in_a_row.saturating_add(1), 0),
             Outcome::Failed => (0, self.failures_in_a_row.saturating_add(1)),
             Outcome::FailedForCertain => (0, self.fall),
+            Outcome::Measured(_) => (0, 0),
         };
         let undecided = if self.state == TrackState::Unknown { self.undecided.saturating_add(1) } else { 0 };
         Self { successes_in_a_row, failures_in_a_row, undecided, ..self }
@@ -64,7 +69,7 @@ impl Verdict {
         let risen = self.successes_in_a_row >= self.rise;
         let fallen = self.failures_in_a_row >= self.fall;
         match self.state {
-            TrackState::Up if fallen => TrackState::Down,
+            TrackState::Up | TrackState::Value(_) if fallen => TrackState::Down,
             TrackState::Down | TrackState::Unknown if risen => TrackState::Up,
             TrackState::Unknown if fallen || self.undecided >= self.rise.max(self.fall) => TrackState::Down,
             unchanged => unchanged,
@@ -76,7 +81,7 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    /// One letter for each state after one letter for each outcome: `P`assed, `F`ailed, failed for `C`ertain.
+    /// One letter for each state after one letter for each outcome: `P`assed, `F`ailed, failed for `C`ertain, a number.
     fn states(start: TrackState, rise: u8, fall: u8, outcomes: &str) -> String {
         let mut verdict = Verdict::new(start, rise, fall);
         let mut letters = String::new();
@@ -85,6 +90,8 @@ mod tests {
                 'P' => Outcome::Passed,
                 'F' => Outcome::Failed,
                 'C' => Outcome::FailedForCertain,
+                '0' => Outcome::Measured(0),
+                '7' => Outcome::Measured(7),
                 other => panic!("{other} is no outcome"),
             };
             verdict = verdict.after(outcome);
@@ -92,6 +99,7 @@ mod tests {
                 TrackState::Unknown => '?',
                 TrackState::Up => 'U',
                 TrackState::Down => 'D',
+                TrackState::Value(_) => 'V',
             });
         }
         letters
@@ -175,6 +183,22 @@ mod tests {
             assert_eq!(states(start, 2, 100, "C"), "D", "{start:?}");
         }
         assert_eq!(states(TrackState::Up, 2, 5, "CPP"), "DDU");
+    }
+
+    #[test]
+    fn a_number_counts_at_once_and_lasts_until_looking_for_it_has_failed() {
+        for start in [TrackState::Unknown, TrackState::Up, TrackState::Down] {
+            assert_eq!(states(start, 9, 2, "70FF"), "VVVD", "{start:?}");
+        }
+        assert_eq!(Verdict::new(TrackState::Up, 9, 9).after(Outcome::Measured(-7)).state(), TrackState::Value(-7));
+    }
+
+    #[test]
+    fn a_number_makes_the_check_fail_unless_it_is_zero() {
+        let zero = Verdict::new(TrackState::Up, 2, 2).after(Outcome::Measured(0));
+        assert!(zero.would_fall(Outcome::Measured(7)));
+        assert!(!zero.would_fall(Outcome::Measured(0)));
+        assert!(!zero.after(Outcome::Measured(7)).would_fall(Outcome::Measured(8)), "it already fails");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use holdfast_vrrp::TrackState::{Down, Up};
+use holdfast_vrrp::TrackState::{Down, Up, Value};
 use tokio::time::Instant;
 
 use crate::support::{Checks, folder};
@@ -56,26 +56,26 @@ async fn a_file_that_must_be_absent_fails_the_check_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_value_other_than_zero_fails_the_check() {
+async fn a_number_counts_as_it_is_and_anything_else_as_zero() {
     let folder = folder(false);
     let file = folder.path().join("value");
     let mut checks = Checks::of(&spec(&file, "Value", "1h"));
-    checks.settles(Up).await;
+    checks.settles(Value(0)).await;
     assert_eq!(checks.message(), format!("{} does not exist, which counts as 0", file.display()));
 
     fs::write(&file, "5\n").unwrap();
-    checks.becomes("check", Down).await;
-    assert_eq!(checks.message(), format!("{} holds 5, expected 0", file.display()));
+    checks.becomes("check", Value(5)).await;
+    assert_eq!(checks.message(), format!("{} holds 5", file.display()));
 
     fs::write(folder.path().join("new"), "0\n").unwrap();
     fs::rename(folder.path().join("new"), &file).unwrap();
-    checks.becomes("check", Up).await;
+    checks.becomes("check", Value(0)).await;
     assert_eq!(checks.message(), format!("{} holds 0", file.display()));
 
     fs::write(&file, "-1").unwrap();
-    checks.becomes("check", Down).await;
+    checks.becomes("check", Value(-1)).await;
     fs::write(&file, "not a number").unwrap();
-    checks.becomes("check", Up).await;
+    checks.becomes("check", Value(0)).await;
 }
 
 #[tokio::test]
@@ -88,12 +88,12 @@ async fn the_files_of_a_mounted_config_map_are_seen_to_change() {
     symlink("..1", folder.path().join("..data")).unwrap();
     symlink("..data/value", folder.path().join("value")).unwrap();
     let mut checks = Checks::of(&spec(&folder.path().join("value"), "Value", "1h"));
-    checks.settles(Up).await;
+    checks.settles(Value(0)).await;
 
     symlink("..2", folder.path().join("..data_tmp")).unwrap();
     fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
 
-    checks.becomes("check", Down).await;
+    checks.becomes("check", Value(1)).await;
 }
 
 #[tokio::test]
@@ -122,15 +122,15 @@ async fn a_folder_that_is_replaced_is_followed() {
         fs::write(place.join("value"), value).unwrap();
     }
     let mut checks = Checks::of(&spec(&current.join("value"), "Value", "100ms"));
-    checks.settles(Up).await;
+    checks.settles(Value(0)).await;
 
     fs::rename(&current, folder.path().join("old")).unwrap();
     fs::rename(&next, &current).unwrap();
-    checks.becomes("check", Down).await;
+    checks.becomes("check", Value(1)).await;
 
     fs::write(folder.path().join("old/value"), "2").unwrap();
     fs::write(current.join("value"), "0").unwrap();
-    checks.becomes("check", Up).await;
+    checks.becomes("check", Value(0)).await;
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_file_that_is_written_all_the_time_does_not_stop_its_check() {
     let file = folder.path().join("value");
     fs::write(&file, "0").unwrap();
     let mut checks = Checks::of(&spec(&file, "Value", "1h"));
-    checks.settles(Up).await;
+    checks.settles(Value(0)).await;
 
     let writer = file.clone();
     let writing = tokio::task::spawn_blocking(move || {
@@ -150,6 +150,6 @@ async fn a_file_that_is_written_all_the_time_does_not_stop_its_check() {
     });
     writing.await.unwrap();
 
-    checks.becomes("check", Down).await;
+    checks.becomes("check", Value(3)).await;
     checks.says("holds 3").await;
 }

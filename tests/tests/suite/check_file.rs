@@ -67,11 +67,14 @@ fn a_file_that_must_not_exist_is_a_switch_for_maintenance() -> Result<()> {
 }
 
 #[test]
-fn any_number_but_zero_fails_the_check_and_the_weight_counts_once() -> Result<()> {
+fn the_number_in_a_file_times_the_weight_is_added_to_the_priority() -> Result<()> {
     let scene = Scene::new("Value", "weight: -20\n", Some("0\n"))?;
     scene.duo.a.wait_for("web", "MASTER")?;
     scene.expect_priority(200)?;
-    for (content, priority) in [("1\n", 180), ("0", 200), ("-7\n", 180), ("nonsense\n", 200), ("5", 180), ("", 200)] {
+    // The sum stays within 1 to 254, and what is no number counts as 0.
+    let cases =
+        [("1\n", 180), ("5", 100), ("0", 200), ("-2\n", 240), ("-7\n", 254), ("12", 1), ("nonsense\n", 200), ("", 200)];
+    for (content, priority) in cases {
         fs::write(&scene.file, content)?;
         scene.expect_priority(priority).with_context(|| format!("content {content:?}"))?;
     }
@@ -79,6 +82,18 @@ fn any_number_but_zero_fails_the_check_and_the_weight_counts_once() -> Result<()
     scene.expect_priority(180)?;
     fs::remove_file(&scene.file)?;
     scene.expect_priority(200)
+}
+
+#[test]
+fn a_number_that_outweighs_every_priority_is_a_fault() -> Result<()> {
+    let scene = Scene::new("Value", "weight: 1\n", Some("-253\n"))?;
+    scene.duo.a.wait_for("web", "MASTER")?;
+    scene.expect_priority(1)?;
+    fs::write(&scene.file, "-254\n")?;
+    scene.expect_soon("FAULT")?;
+    fs::write(&scene.file, "-100\n")?;
+    scene.expect_soon("MASTER")?;
+    scene.expect_priority(100)
 }
 
 #[test]
@@ -93,10 +108,10 @@ fn with_weight_zero_any_number_but_zero_is_a_fault() -> Result<()> {
 
 #[test]
 fn a_file_replaced_by_rename_counts_as_changed() -> Result<()> {
-    let scene = Scene::new("Value", "weight: 1\n", Some("1\n"))?;
+    let scene = Scene::new("Value", "weight: 1\n", Some("0\n"))?;
     scene.expect_priority(200)?;
     let draft = scene.file.with_extension("draft");
-    fs::write(&draft, "0\n")?;
+    fs::write(&draft, "1\n")?;
     fs::rename(&draft, &scene.file)?;
     scene.expect_priority(201)
 }

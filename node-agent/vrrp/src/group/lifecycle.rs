@@ -117,7 +117,7 @@ impl Group {
     }
 
     /// The first cause of a fault, if there is any.
-    fn fault(&self) -> Option<Reason> {
+    pub(super) fn fault(&self) -> Option<Reason> {
         let link = self.members.iter().any(|member| member.link == Link::Down);
         let check = self.config.trackers.iter().zip(&self.tracked).any(|(tracker, state)| tracker.is_fault(*state));
         link.then_some(Reason::InterfaceDown).or(check.then_some(Reason::CheckFailed)).or(self.kernel_fault)

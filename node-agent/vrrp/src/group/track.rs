@@ -61,7 +61,8 @@ impl Group {
             return;
         }
         actions.push(Action::Notify(Notice::PriorityChanged));
-        if self.state == State::Master {
+        // Who is about to fail says so when it does.
+        if self.state == State::Master && self.fault().is_none() {
             if claim_lost {
                 self.resign(now, actions);
             } else {

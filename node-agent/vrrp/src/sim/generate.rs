@@ -273,7 +273,7 @@ fn step(
             node,
             election,
             tracker: usize::try_from(chooser.pick(2)).unwrap_or_default(),
-            state: if chooser.chance(1, 2) { TrackState::Down } else { TrackState::Up },
+            state: track_state(chooser),
         },
         Kind::Reconfigure => {
             Step::Reconfigure { node, election, change: change(chooser, setup, (node, election), base) }
@@ -291,6 +291,14 @@ fn step(
         Kind::Junk => Step::Junk { router, kind: one_of(chooser, &Junk::ALL) },
         Kind::Claim => Step::Claim { address: address(chooser, router) },
         Kind::Echo => Step::Echo { node, on: chooser.chance(1, 2) },
+    }
+}
+
+fn track_state(chooser: &mut dyn Chooser) -> TrackState {
+    match chooser.pick(3) {
+        0 => TrackState::Up,
+        1 => TrackState::Down,
+        _ => TrackState::Value(one_of(chooser, &[0, 1, -1, 2, -20, 300])),
     }
 }
 

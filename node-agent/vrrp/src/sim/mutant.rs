@@ -50,6 +50,8 @@ pub enum Mutant {
     PriorityNotTracked,
     /// `reverse` is not applied.
     ReverseIgnored,
+    /// A value other than zero counts as one failure.
+    ValueCountsOnce,
     /// A failed check of weight zero is not noticed.
     FaultIgnored,
     /// A check without a first result counts as passed.
@@ -76,7 +78,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::SkewIgnored,
         Self::TieBreakFlipped,
         Self::OutdatedReportBelieved,
@@ -98,6 +100,7 @@ impl Mutant {
         Self::ChecksumIgnored,
         Self::PriorityNotTracked,
         Self::ReverseIgnored,
+        Self::ValueCountsOnce,
         Self::FaultIgnored,
         Self::FirstResultNotAwaited,
         Self::LinkLossIgnored,

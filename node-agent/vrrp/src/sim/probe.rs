@@ -102,6 +102,10 @@ pub enum Sight {
     HeldDown,
     /// `Never` left a lower master alone.
     LeftAlone,
+    /// A tracker reported a number that moves the priority.
+    ValueCounted,
+    /// A tracker reported a number that outweighs every priority.
+    ValueFailed,
     /// Two masters that heard each other, for a moment.
     Overlap,
     /// The core agreed on the best.
@@ -173,7 +177,7 @@ const FAULTS: [Fault; 23] = [
     Fault::Echo,
 ];
 
-const SIGHTS: [Sight; 18] = [
+const SIGHTS: [Sight; 20] = [
     Sight::PacketLost,
     Sight::PacketTwice,
     Sight::PacketOvertook,
@@ -188,6 +192,8 @@ const SIGHTS: [Sight; 18] = [
     Sight::DelayedPreemption,
     Sight::HeldDown,
     Sight::LeftAlone,
+    Sight::ValueCounted,
+    Sight::ValueFailed,
     Sight::Overlap,
     Sight::Converged,
     Sight::NobodyFit,

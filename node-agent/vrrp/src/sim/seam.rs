@@ -52,6 +52,7 @@ impl Seam {
     pub(super) fn tracked(&self, config: &GroupConfig, tracked: &[TrackState]) -> Vec<TrackState> {
         let known = tracked.iter().copied().chain(std::iter::repeat(TrackState::Unknown));
         let seen = |(tracker, state): (&Tracker, TrackState)| match (self.mutant, state) {
+            (Some(Mutant::ValueCountsOnce), TrackState::Value(_)) => counted_once(state),
             (Some(Mutant::FirstResultNotAwaited), TrackState::Unknown) if !tracker.reverse => TrackState::Up,
             _ if self.hides(*tracker, state) => TrackState::Unknown,
             _ => state,
@@ -135,6 +136,9 @@ impl Seam {
                 }
                 group.handle(now, event, actions);
             }
+            (Mutant::ValueCountsOnce, Event::Track { tracker, state }) => {
+                group.handle(now, Event::Track { tracker, state: counted_once(state) }, actions);
+            }
             (Mutant::NoHandover, Event::Drain) => group.handle(now, Event::Abort, actions),
             (Mutant::OutdatedReportBelieved, Event::AddressFailed { member, address, .. }) => {
                 group.handle(now, Event::AddressFailed { member, address, epoch: group.epoch() }, actions);
@@ -204,6 +208,15 @@ impl Seam {
             Some(config) => repr(config, claim, config.interval).emit(source, destination, buffer),
             None => group.encode(member, claim, source, destination, buffer),
         }
+    }
+}
+
+/// A value as if it only passed or failed.
+fn counted_once(state: TrackState) -> TrackState {
+    match state {
+        TrackState::Value(0) => TrackState::Up,
+        TrackState::Value(_) => TrackState::Down,
+        other => other,
     }
 }
 

@@ -79,12 +79,12 @@ fn policy(config: &MemberConfig) -> ReceivePolicy {
 
 fn track(facts: &Facts, number: usize, state: TrackState) -> Input {
     let Some(tracker) = facts.config.trackers.get(number).copied() else { return Input::NoNews };
-    if tracker.weight.get() == 0 {
-        return match state {
-            TrackState::Unknown => Input::NoNews,
-            _ if fails(tracker, state) => Input::CheckFails,
-            _ => Input::CheckPasses,
-        };
+    let failed = facts.tracked.get(number).is_some_and(|known| fails(tracker, *known));
+    if fails(tracker, state) {
+        return Input::CheckFails;
+    }
+    if tracker.weight.get() == 0 || failed {
+        return if state == TrackState::Unknown { Input::NoNews } else { Input::CheckPasses };
     }
     let mut members = facts.config.members().iter();
     let change = members.find_map(|config| {

@@ -195,20 +195,28 @@ pub(super) fn effective(base: u8, trackers: &[Tracker], tracked: &[TrackState]) 
     u8::try_from((i32::from(base) + sum).clamp(1, 254)).unwrap_or(1)
 }
 
-/// A positive weight counts while up, a negative one while down; `reverse` turns the sign.
+/// A positive weight counts while up, a negative one while down, and either as often as a value says; `reverse` turns the
+/// sign.
 fn contribution(tracker: Tracker, state: TrackState) -> i32 {
-    let weight = i32::from(tracker.weight.get());
-    let counts = if weight > 0 { state == TrackState::Up } else { state == TrackState::Down };
-    if !counts {
-        return 0;
+    let weight = i32::from(tracker.weight.get()) * if tracker.reverse { -1 } else { 1 };
+    match state {
+        TrackState::Up if tracker.weight.get() > 0 => weight,
+        TrackState::Down if tracker.weight.get() < 0 => weight,
+        TrackState::Value(value) => (weight * value).min(253),
+        _ => 0,
     }
-    if tracker.reverse { -weight } else { weight }
 }
 
-/// Whether a tracker of weight zero reports a fault.
+/// Whether a tracker reports a fault: one of weight zero whose check fails, or a value that outweighs every priority.
 pub(super) fn fails(tracker: Tracker, state: TrackState) -> bool {
-    let bad = if tracker.reverse { TrackState::Up } else { TrackState::Down };
-    tracker.weight.get() == 0 && state == bad
+    let good = match state {
+        TrackState::Unknown => return false,
+        TrackState::Up => true,
+        TrackState::Down => false,
+        TrackState::Value(_) if tracker.weight.get() != 0 => return contribution(tracker, state) <= -254,
+        TrackState::Value(value) => value == 0,
+    };
+    tracker.weight.get() == 0 && good == tracker.reverse
 }
 
 /// `Skew_Time` in nanoseconds: of the interval (RFC 9568), or of a second (RFC 3768).

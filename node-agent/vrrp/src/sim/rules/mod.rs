@@ -45,6 +45,7 @@ use crate::config::GroupConfig;
 use crate::event::{Epoch, Event};
 use crate::group::Group;
 use crate::time::Instant;
+use crate::tracking::TrackState;
 
 /// A rule of the simulated world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -294,6 +295,13 @@ fn note(case: &Case<'_>, probes: &mut Probes) {
         if let Action::Notify(Notice::StateChanged { reason, .. }) = action {
             probes.note(Probe::Because(*reason));
         }
+    }
+    if let Event::Track { tracker, state: TrackState::Value(value) } = case.event
+        && *value != 0
+        && case.facts.config.trackers.get(*tracker).is_some_and(|tracker| tracker.weight.get() != 0)
+    {
+        let failed = case.input == Input::CheckFails;
+        probes.note(Probe::Saw(if failed { Sight::ValueFailed } else { Sight::ValueCounted }));
     }
     let deaf = case.group.deaf_members().count();
     if deaf > 0 && deaf < case.facts.members.len() {

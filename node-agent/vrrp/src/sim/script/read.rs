@@ -209,7 +209,7 @@ fn track_state(record: &Record<'_>) -> Result<TrackState, ScriptError> {
         "unknown" => Ok(TrackState::Unknown),
         "up" => Ok(TrackState::Up),
         "down" => Ok(TrackState::Down),
-        _ => Err(record.error("state")),
+        number => number.parse().map(TrackState::Value).map_err(|_| record.error("state")),
     }
 }
 

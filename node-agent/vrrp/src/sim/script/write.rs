@@ -122,9 +122,10 @@ impl fmt::Display for Step {
             Self::Delete { node, address } => write!(formatter, "delete node={node} {address}"),
             Self::Track { node, election, tracker, state } => {
                 let state = match state {
-                    TrackState::Unknown => "unknown",
-                    TrackState::Up => "up",
-                    TrackState::Down => "down",
+                    TrackState::Unknown => "unknown".to_owned(),
+                    TrackState::Up => "up".to_owned(),
+                    TrackState::Down => "down".to_owned(),
+                    TrackState::Value(value) => value.to_string(),
                 };
                 write!(formatter, "track node={node} election={election} tracker={tracker} state={state}")
             }
