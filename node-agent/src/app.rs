@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::checks::Supervisor;
 use crate::desired::Desired;
 use crate::election::ElectionHandle;
+use crate::kubernetes::{ApiSnapshot, Connection};
 use crate::snapshot::{AgentStatus, CheckSnapshot, Snapshot};
 use crate::state_dir::StateDir;
 
@@ -39,6 +40,11 @@ pub trait Parts: Send + Sync {
 
     /// How often the state folder could not be written.
     fn state_write_failures(&self) -> u64;
+
+    /// How the agent gets on with the API server, if it needs one.
+    fn api(&self) -> Option<ApiSnapshot> {
+        None
+    }
 }
 
 /// The parts as they run.
@@ -49,6 +55,8 @@ pub struct RunningParts {
     pub checks: Arc<Supervisor>,
     /// The state folder.
     pub state: Arc<StateDir>,
+    /// The API server, if the agent needs one.
+    pub api: Option<Arc<Connection>>,
 }
 
 impl Parts for RunningParts {
@@ -62,6 +70,10 @@ impl Parts for RunningParts {
 
     fn state_write_failures(&self) -> u64 {
         self.state.write_failures()
+    }
+
+    fn api(&self) -> Option<ApiSnapshot> {
+        self.api.as_ref().map(|connection| connection.snapshot())
     }
 }
 
@@ -87,6 +99,7 @@ impl App {
             snapshot,
             health_checks: self.parts.checks(),
             configuration_errors: self.configuration.borrow().errors.clone(),
+            api: self.parts.api(),
         })
     }
 
@@ -99,6 +112,8 @@ impl App {
         add(!answers, "the election thread does not answer");
         add(configuration.leaving, "the agent is leaving");
         add(!configuration.loaded, "there is no configuration yet");
+        // That the API server is gone is no reason: an agent that does not need it is as good as ever.
+        reasons.extend(self.parts.api().into_iter().flat_map(|api| api.refused));
         reasons
     }
 }

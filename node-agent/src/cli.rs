@@ -7,6 +7,9 @@ use std::str::FromStr;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use thiserror::Error;
+
+use crate::kubernetes::{self, Credentials, NodeServiceAccount};
 
 /// Where `run` serves its status, and where `status` asks for it.
 const DEFAULT_HTTP: &str = "127.0.0.1:9112";
@@ -23,7 +26,8 @@ pub struct Cli {
 /// What the agent can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run elections and hold addresses, as the manifests of a folder say. Needs `CAP_NET_ADMIN` and `CAP_NET_RAW`.
+    /// Run elections and hold addresses, as Kubernetes or the manifests of a folder say. Needs `CAP_NET_ADMIN` and
+    /// `CAP_NET_RAW`.
     Run(RunArgs),
     /// Check a folder of manifests by the rules of the API server and the plan; exit with 1 if anything is wrong.
     Check {
@@ -51,8 +55,12 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The folder of manifests: VirtualIP, HealthCheck, VirtualIPGroup and Node objects in YAML or JSON. It is followed.
-    #[arg(long, env = "HOLDFAST_MANIFESTS", value_name = "DIR")]
-    pub manifests: PathBuf,
+    /// Without it the agent runs what the NodeConfig of its node says, which it reads from Kubernetes.
+    #[arg(long, env = "HOLDFAST_MANIFESTS", value_name = "DIR", conflicts_with_all = ["kubeconfig", "node_service_account", "namespace"])]
+    pub manifests: Option<PathBuf>,
+    /// How to reach Kubernetes.
+    #[command(flatten)]
+    pub kubernetes: KubernetesArgs,
     /// The name of this node, as `nodePriorities` and Node objects write it.
     #[arg(long, env = "HOLDFAST_NODE_NAME", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub node_name: String,
@@ -83,6 +91,80 @@ pub struct RunArgs {
     /// The form of the log on standard error. `RUST_LOG` sets what is logged.
     #[arg(long, env = "HOLDFAST_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// The options of `run` for Kubernetes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Kubernetes")]
+pub struct KubernetesArgs {
+    /// The credentials for the API server. Default: those of the pod that the agent runs in.
+    #[arg(long, env = "HOLDFAST_KUBECONFIG", value_name = "FILE", conflicts_with = "node_service_account")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The ServiceAccount of this node, which may read its NodeConfig and no other. The agent exchanges the token of its pod
+    /// for one of it; needs the variables POD_NAME, POD_UID and POD_NAMESPACE.
+    #[arg(long, env = "HOLDFAST_NODE_SERVICE_ACCOUNT", value_name = "NAME")]
+    pub node_service_account: Option<String>,
+    /// The namespace of the agent's Lease. Default: that of the credentials.
+    #[arg(long, env = "HOLDFAST_NAMESPACE", value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The name of the pod.
+    #[arg(long, env = "POD_NAME", hide = true)]
+    pub pod_name: Option<String>,
+    /// The UID of the pod.
+    #[arg(long, env = "POD_UID", hide = true)]
+    pub pod_uid: Option<String>,
+    /// The namespace of the pod.
+    #[arg(long, env = "POD_NAMESPACE", hide = true)]
+    pub pod_namespace: Option<String>,
+}
+
+/// Where the agent takes from what it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A folder of manifests.
+    Folder(PathBuf),
+    /// The NodeConfig of this node.
+    Kubernetes(kubernetes::Options),
+}
+
+/// Why there is no such place.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// A token must be bound to a pod.
+    #[error("--node-service-account needs the variable {0}, from the downward API of the pod")]
+    NotInPod(&'static str),
+}
+
+impl RunArgs {
+    /// Where the agent takes from what it runs: always one place.
+    pub fn source(&self) -> Result<Source, SourceError> {
+        if let Some(folder) = &self.manifests {
+            return Ok(Source::Folder(folder.clone()));
+        }
+        let KubernetesArgs { kubeconfig, namespace, .. } = &self.kubernetes;
+        let credentials = match kubeconfig {
+            Some(path) => Credentials::Kubeconfig(path.clone()),
+            None => Credentials::Pod(self.kubernetes.node_service_account()?),
+        };
+        Ok(Source::Kubernetes(kubernetes::Options {
+            node: self.node_name.clone(),
+            namespace: namespace.clone(),
+            credentials,
+        }))
+    }
+}
+
+impl KubernetesArgs {
+    fn node_service_account(&self) -> Result<Option<NodeServiceAccount>, SourceError> {
+        let Some(name) = self.node_service_account.clone() else { return Ok(None) };
+        let required = |value: &Option<String>, variable| value.clone().ok_or(SourceError::NotInPod(variable));
+        Ok(Some(NodeServiceAccount {
+            name,
+            pod_name: required(&self.pod_name, "POD_NAME")?,
+            pod_uid: required(&self.pod_uid, "POD_UID")?,
+            pod_namespace: required(&self.pod_namespace, "POD_NAMESPACE")?,
+        }))
+    }
 }
 
 /// Where the agent serves its status, if it does.
@@ -142,6 +224,48 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn source(arguments: &[&str]) -> Result<Result<Source, SourceError>, String> {
+        let command = ["holdfast-agent", "run", "--node-name", "a"].iter().chain(arguments);
+        let cli = Cli::try_parse_from(command).map_err(|error| error.to_string())?;
+        let Command::Run(args) = cli.command else { panic!("run was asked for") };
+        Ok(args.source())
+    }
+
+    fn kubernetes(namespace: Option<&str>, credentials: Credentials) -> Source {
+        let (node, namespace) = ("a".to_owned(), namespace.map(str::to_owned));
+        Source::Kubernetes(kubernetes::Options { node, namespace, credentials })
+    }
+
+    #[test]
+    fn without_a_folder_the_source_is_kubernetes() {
+        assert_eq!(source(&["--manifests", "/m"]), Ok(Ok(Source::Folder("/m".into()))));
+        assert_eq!(source(&[]), Ok(Ok(kubernetes(None, Credentials::Pod(None)))));
+        let file = kubernetes(Some("vips"), Credentials::Kubeconfig("/k".into()));
+        assert_eq!(source(&["--kubeconfig", "/k", "--namespace", "vips"]), Ok(Ok(file)));
+    }
+
+    #[test]
+    fn there_is_never_more_than_one_source() {
+        for two in [["--manifests=/m", "--kubeconfig=/k"], ["--kubeconfig=/k", "--node-service-account=n"]] {
+            let error = source(&two).expect_err("refused");
+            assert!(error.contains("cannot be used with"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_exchanged_only_in_a_pod_that_knows_who_it_is() {
+        let pod = ["--node-service-account=n", "--pod-name=p", "--pod-uid=u"];
+        assert_eq!(source(&pod), Ok(Err(SourceError::NotInPod("POD_NAMESPACE"))));
+        let account = NodeServiceAccount {
+            name: "n".to_owned(),
+            pod_name: "p".to_owned(),
+            pod_uid: "u".to_owned(),
+            pod_namespace: "vips".to_owned(),
+        };
+        let complete = [&pod[..], &["--pod-namespace=vips"]].concat();
+        assert_eq!(source(&complete), Ok(Ok(kubernetes(None, Credentials::Pod(Some(account))))));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::checks::Supervisor;
 use crate::election::ElectionHandle;
 use crate::passwords::Passwords;
 use crate::source::{Folder, Follower, Manifests, NodeIdentity, Update};
+use crate::kubernetes::Following;
 use crate::state_dir::StateDir;
-use crate::translate::translate;
+use crate::translate::{Refusal, translate};
 
 /// Whom to tell, and where the passwords come from.
 pub struct Configurator {
@@ -40,7 +41,13 @@ impl Configurator {
         }
     }
 
-    fn carry_out(&mut self, update: Update) {
+    /// Follows the `NodeConfig` of this node, for as long as it is watched.
+    pub async fn follow_node_config(mut self, mut following: Following) {
+        following.follow(&mut self).await;
+    }
+
+    /// Returns the groups that cannot run.
+    pub(crate) fn carry_out(&mut self, update: Update) -> Vec<Refusal> {
         let translation = translate(&update.spec, &mut self.passwords);
         let mut errors: Vec<String> = update.problems.iter().map(ToString::to_string).collect();
         errors.extend(translation.refusals.iter().map(ToString::to_string));
@@ -62,6 +69,19 @@ impl Configurator {
             configuration.desired = desired;
             configuration.errors = errors;
         });
+        translation.refusals
+    }
+
+    /// Takes a problem of the configuration as a whole back, and tells another.
+    pub(crate) fn replace_problem(&self, before: Option<&str>, now: Option<&str>) {
+        if before == now {
+            return;
+        }
+        let mut errors = self.publish.borrow().errors.clone();
+        errors.retain(|error| Some(error.as_str()) != before);
+        errors.extend(now.map(str::to_owned));
+        self.tell_news(&errors);
+        self.publish.send_modify(|configuration| configuration.errors = errors);
     }
 
     /// What was wrong before need not be said again.

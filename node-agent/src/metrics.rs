@@ -3,6 +3,7 @@
 //! Made from the status on every scrape, so nothing is counted twice. Labels are bounded by the configuration: a node may
 //! have thousands of interfaces, and a flood of packets may come from as many senders.
 
+mod api;
 mod holdfast;
 mod keepalived;
 
@@ -43,6 +44,9 @@ pub fn render(status: &AgentStatus, extras: &Extras) -> Result<String, fmt::Erro
     let mut registry = Registry::default();
     keepalived::register(&mut registry, status, extras);
     holdfast::register(&mut registry, status, extras);
+    if let Some(api) = &status.api {
+        api::register(&mut registry, api);
+    }
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
@@ -125,6 +129,7 @@ mod tests {
                 since: None,
             }],
             configuration_errors: vec!["one".to_owned()],
+            api: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! `holdfast-agent run`: puts the parts together, and takes them apart again.
 //!
 //! ```text
-//! manifests ─► Follower ─► Configurator ─► election thread ─► reports ─► Narrator ─► log
-//!                                └───────► health checks ─► results ─┘ (to the election thread)
+//! manifests, or NodeConfig ─► Configurator ─► election thread ─► reports ─► Narrator ─► log
+//!                                  └────────► health checks ─► results ─┘ (to the election thread)
 //! ```
 
 use std::io;
@@ -21,13 +21,15 @@ use tracing::{error, info, warn};
 
 use crate::app::{App, Configuration, RunningParts};
 use crate::checks::{CheckOptions, Supervisor};
-use crate::cli::{HttpAddress, RunArgs};
+use crate::cli::{HttpAddress, RunArgs, SourceError};
 use crate::configurator::Configurator;
 use crate::election::{self, ElectionError, ElectionHandle, ElectionOptions, Report, Reports};
 use crate::http;
+use crate::kubernetes::AccessError;
 use crate::logging::Narrator;
+use crate::origin::Origin;
 use crate::passwords::Passwords;
-use crate::source::{Folder, NodeIdentity};
+use crate::source::NodeIdentity;
 use crate::state_dir::{StateDir, StateDirError};
 
 /// After an abort, addresses go at once; the kernel needs no longer.
@@ -57,6 +59,12 @@ pub enum RunError {
     /// The state folder cannot be used.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+    /// The command line names no place to take the configuration from.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no access to Kubernetes.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The election thread cannot be started.
     #[error(transparent)]
     Election(#[from] ElectionError),
@@ -110,17 +118,25 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let signals = Signals::new().map_err(RunError::Signals)?;
     // Nothing before this lock may touch the network: another agent may be at work with this folder.
     let state = Arc::new(StateDir::open(&args.state_dir)?);
+    let identity = NodeIdentity { name: args.node_name.clone(), labels: args.node_labels.iter().cloned().collect() };
+    let origin = Origin::open(args.source()?, identity).await?;
     let listener = listen(args.http).await?;
     let (election, reports) = election::spawn(ElectionOptions {
         owned: Box::new(state.address_record()),
         realtime: args.realtime,
         memory_lock: args.lock_memory,
     })?;
+    let reports = origin.listen(reports);
     let options = CheckOptions { command_dir: args.command_dir.clone(), command_user: args.command_user.clone() };
     let told = election.clone();
     let checks = Arc::new(Supervisor::new(options, move |name, state| told.health(name, state)));
     let (publish, configuration) = watch::channel(Configuration::default());
-    let parts = RunningParts { election: election.clone(), checks: Arc::clone(&checks), state: Arc::clone(&state) };
+    let parts = RunningParts {
+        election: election.clone(),
+        checks: Arc::clone(&checks),
+        state: Arc::clone(&state),
+        api: origin.connection(),
+    };
     let app = Arc::new(App {
         node: args.node_name.clone(),
         started: SystemTime::now(),
@@ -133,14 +149,16 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     }
     let configurator = Configurator {
         election: election.clone(),
-        checks,
+        checks: Arc::clone(&checks),
         state: Arc::clone(&state),
         publish: publish.clone(),
         passwords: Passwords::new(args.auth_dir.clone()),
     };
-    let identity = NodeIdentity { name: args.node_name, labels: args.node_labels.into_iter().collect() };
-    let following = tokio::spawn(configurator.follow(Folder::new(args.manifests), identity));
+    let (following, cluster) = origin.start(configurator, &election, &checks);
     let ending = Life { signals, election, reports, narrator: Narrator::new(app), following, publish }.live().await;
+    if let Some(cluster) = cluster {
+        cluster.finish().await;
+    }
     state.finish();
     ending
 }

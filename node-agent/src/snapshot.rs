@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kubernetes::ApiSnapshot;
 use crate::subnet::Subnet;
 
 /// The election thread's state at one moment.
@@ -149,4 +150,7 @@ pub struct AgentStatus {
     pub health_checks: Vec<CheckSnapshot>,
     /// What is wrong with the configuration, one message each; empty when all is well.
     pub configuration_errors: Vec<String>,
+    /// How the agent gets on with the API server, if it needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSnapshot>,
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `lock` | nothing; it is locked for as long as the agent runs |
 //! | `manifests.json` | the last good manifests of each file |
+//! | `node-config.json` | the spec of the last good `NodeConfig` |
 //! | `addresses.json` | the addresses that this agent has put on interfaces |
 //!
 //! Files are replaced whole, by a thread of their own: a slow or full disk never holds up an election. What could not be
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use holdfast_crds::NodeConfigSpec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -27,6 +29,7 @@ use crate::source::SavedManifests;
 
 const LOCK: &str = "lock";
 const MANIFESTS: &str = "manifests.json";
+const NODE_CONFIG: &str = "node-config.json";
 const ADDRESSES: &str = "addresses.json";
 
 /// Between two attempts to write what could not be written.
@@ -100,6 +103,16 @@ impl StateDir {
     /// Saves manifests for the next run.
     pub fn save_manifests(&self, manifests: &SavedManifests) {
         self.writer.write(MANIFESTS, manifests);
+    }
+
+    /// The spec of the `NodeConfig` that an earlier run has saved, if one has.
+    pub fn load_node_config(&self) -> Option<NodeConfigSpec> {
+        load(&self.path.join(NODE_CONFIG))
+    }
+
+    /// Saves the spec of a `NodeConfig` for the next run.
+    pub fn save_node_config(&self, spec: &NodeConfigSpec) {
+        self.writer.write(NODE_CONFIG, spec);
     }
 
     /// The record of this agent's addresses.

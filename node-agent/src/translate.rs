@@ -31,6 +31,17 @@ pub struct Refusal {
     pub group: String,
     /// Why.
     pub reason: String,
+    /// What kind of reason it is.
+    pub kind: RefusalKind,
+}
+
+/// Why a group cannot run, as far as it makes a difference to programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The node does not have the password.
+    PasswordMissing,
+    /// The configuration makes no sense.
+    Configuration,
 }
 
 /// Why a virtual router cannot run.
@@ -57,7 +68,11 @@ pub fn translate(spec: &api::NodeConfigSpec, passwords: &mut Passwords) -> Trans
         match translate_group(spec, group, &routers, passwords, &mut translation.warnings) {
             Ok(group) => translation.desired.groups.push(group),
             Err(error) => {
-                let refusal = Refusal { group: group.name.clone(), reason: error.to_string() };
+                let kind = match &error {
+                    RouterError::Password { .. } => RefusalKind::PasswordMissing,
+                    _ => RefusalKind::Configuration,
+                };
+                let refusal = Refusal { group: group.name.clone(), reason: error.to_string(), kind };
                 translation.refusals.push(refusal);
             }
         }

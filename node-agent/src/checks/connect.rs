@@ -2,25 +2,24 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use thiserror::Error;
 use tokio::net::TcpStream;
 
-use super::blocking::OneAtATime;
+use super::resolve::{ResolveError, resolve};
 
 /// A host, by name or address, and a port.
 pub(super) struct Endpoint {
     host: String,
     port: u16,
-    lookups: OneAtATime<io::Result<Vec<SocketAddr>>>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub(super) enum ConnectError {
-    #[error("cannot resolve {host}: {source}")]
-    Resolve { host: String, source: io::Error },
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     #[error("{host} has no address")]
     NoAddress { host: String },
     #[error("connection refused by {address}")]
@@ -31,13 +30,13 @@ pub(super) enum ConnectError {
 
 impl Endpoint {
     pub(super) fn new(host: &str, port: u16) -> Self {
-        Self { host: host.to_owned(), port, lookups: OneAtATime::new() }
+        Self { host: host.to_owned(), port }
     }
 
     /// Connects to the first address that accepts, in the order of the resolver. The caller bounds the time.
-    pub(super) async fn connect(&mut self) -> Result<TcpStream, ConnectError> {
+    pub(super) async fn connect(&self) -> Result<TcpStream, ConnectError> {
         let mut last = ConnectError::NoAddress { host: self.host.clone() };
-        for address in self.addresses().await? {
+        for address in resolve(&self.host, self.port).await? {
             match connect_to(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
@@ -54,15 +53,6 @@ impl Endpoint {
     /// Host and port as a Host header has them.
     pub(super) fn authority(&self) -> String {
         join(self.host(), self.port)
-    }
-
-    async fn addresses(&mut self) -> Result<Vec<SocketAddr>, ConnectError> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
-        }
-        let target = (self.host.clone(), self.port);
-        let found = self.lookups.run(move || target.to_socket_addrs().map(Iterator::collect)).await;
-        found.flatten().map_err(|source| ConnectError::Resolve { host: self.host.clone(), source })
     }
 }
 

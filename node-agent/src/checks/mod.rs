@@ -15,6 +15,7 @@ mod http;
 mod prober;
 mod process;
 mod recovery;
+mod resolve;
 mod runner;
 mod supervisor;
 mod tcp;

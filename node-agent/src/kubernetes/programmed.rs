@@ -1,0 +1,21 @@
+//! What the agent carries out at the moment, as the status tells it.
+
+use std::sync::Arc;
+
+use holdfast_crds::NodeConfigSpec;
+
+use super::seen::Identity;
+use crate::translate::Refusal;
+
+/// A configuration that the election thread and the health checks have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Programmed {
+    /// The version of the NodeConfig; none for one that an earlier run has saved.
+    pub identity: Option<Identity>,
+    /// What it says.
+    pub spec: Arc<NodeConfigSpec>,
+    /// The groups that cannot run.
+    pub refusals: Vec<Refusal>,
+    /// What is wrong with the NodeConfig as a whole.
+    pub problem: Option<String>,
+}
