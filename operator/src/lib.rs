@@ -7,7 +7,39 @@
 //!
 //! All decisions are functions of values: `plan()` in its own crate, and [`aggregate`] here. Watches, the lease of the
 //! leader, clocks and writes live at the rim. The operator is never in the way of a failover: agents elect without it.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `run.rs`, `reconciler.rs` | the wiring, and the loop that owns what was seen |
+//! | `watch.rs`, `pods.rs`, `world/` | how objects are followed, and what is known of them (pure) |
+//! | `planning.rs`, `drain.rs`, `heartbeat.rs` | what the plan is made of, which nodes are emptied or silent (pure) |
+//! | `node_config.rs`, `node_access.rs` | which objects must be written (pure) |
+//! | `write/` | when each is written, and what becomes of it |
+//! | `leader/` | which operator leads |
 
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+pub mod backoff;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod debounce;
+pub mod definitions;
+pub mod drain;
+pub mod explain;
+pub mod heartbeat;
+pub mod http;
+pub mod leader;
+pub mod logging;
+pub mod metrics;
+pub mod node_access;
+pub mod node_config;
+pub mod planning;
+pub mod pods;
+pub mod reconciler;
+pub mod report;
+pub mod run;
+pub mod watch;
+pub mod world;
+pub mod write;

@@ -1,0 +1,191 @@
+//! The loop of the operator: what is seen goes into the world, and what follows from it goes to the writer.
+//!
+//! One task owns the world, so everything is decided on one state of it, and nothing is copied. Who does not lead only keeps
+//! the world up to date.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_plan::Plan;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::block_in_place;
+use tokio::time::sleep_until;
+use tracing::{debug, info};
+
+use crate::clock::Clock;
+use crate::debounce::Debounce;
+use crate::drain::Draining;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::pods::PodWatches;
+use crate::report::Report;
+use crate::world::{Difference, Kind, Sighting, World};
+use crate::write::{Writer, Written};
+use crate::{node_access, node_config, planning};
+
+/// A plan is made when nothing has changed for this long, and at the latest after the second.
+const PLAN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+
+/// What is taken in between two looks at the time.
+const BATCH: usize = 1024;
+
+/// What the loop is told and whom it tells.
+pub struct Surroundings {
+    /// What was seen.
+    pub sightings: mpsc::Receiver<Sighting>,
+    /// Who leads.
+    pub leadership: watch::Receiver<Leadership>,
+    /// Who wants to know that the leader's Lease has changed.
+    pub nudge: Arc<Notify>,
+    /// Follows the pods of cordoned nodes.
+    pub pods: PodWatches,
+    /// Carries out what was decided.
+    pub writer: Writer,
+    /// Where the state of affairs is shown.
+    pub report: watch::Sender<Report>,
+    /// Where work is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What does not change while the operator runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespace of leases and service accounts.
+    pub namespace: String,
+    /// The name of the Lease of the leader.
+    pub lease: String,
+    /// The keys of the taints that mean that a node is emptied.
+    pub drain_taints: BTreeSet<String>,
+}
+
+/// The loop.
+pub struct Reconciler {
+    settings: Settings,
+    surroundings: Surroundings,
+    clock: Clock,
+    world: World,
+    plan_due: Debounce,
+    plan: Option<Arc<Plan>>,
+    draining: BTreeMap<String, Draining>,
+    leads: bool,
+}
+
+impl Reconciler {
+    /// Knows nothing yet.
+    pub fn new(settings: Settings, surroundings: Surroundings, clock: Clock) -> Self {
+        Self {
+            settings,
+            surroundings,
+            clock,
+            world: World::default(),
+            plan_due: Debounce::new(PLAN.0, PLAN.1),
+            plan: None,
+            draining: BTreeMap::new(),
+            leads: false,
+        }
+    }
+
+    /// Runs until nobody tells it anything any more.
+    pub async fn run(mut self) {
+        loop {
+            let wake = self.next_work().map(|due| self.clock.instant(due));
+            tokio::select! {
+                sighting = self.surroundings.sightings.recv() => match sighting {
+                    Some(sighting) => self.take_in(sighting),
+                    None => return,
+                },
+                Ok(()) = self.surroundings.leadership.changed() => self.take_office(),
+                () = sleep_until(wake.unwrap_or_else(|| self.clock.instant(Duration::ZERO))), if wake.is_some() => {}
+            }
+            if self.may_work() {
+                block_in_place(|| self.work());
+            }
+            self.show();
+        }
+    }
+
+    /// Takes in what was seen, and what has come meanwhile.
+    fn take_in(&mut self, first: Sighting) {
+        let now = self.clock.now();
+        let mut difference = self.apply(first, now);
+        for _ in 1..BATCH {
+            let Ok(sighting) = self.surroundings.sightings.try_recv() else { break };
+            difference |= self.apply(sighting, now);
+        }
+        if difference.plan {
+            self.plan_due.note(now);
+            self.surroundings.pods.set(self.world.cordoned().collect());
+        }
+    }
+
+    fn apply(&mut self, sighting: Sighting, now: Duration) -> Difference {
+        if self.is_leaders_lease(&sighting) {
+            self.surroundings.nudge.notify_one();
+        }
+        self.world.apply(sighting, now)
+    }
+
+    /// A candidate should look when the leader gives its Lease back, which it renews every other second.
+    fn is_leaders_lease(&self, sighting: &Sighting) -> bool {
+        use kube::ResourceExt;
+        use kube::runtime::watcher::Event;
+        let Sighting::Lease(event) = sighting else { return false };
+        let (Event::Apply(lease) | Event::Delete(lease)) = &**event else { return false };
+        let holder = lease.0.as_ref().ok().and_then(|lease| lease.spec.as_ref()?.holder_identity.as_deref());
+        lease.name_any() == self.settings.lease && holder.unwrap_or_default().is_empty()
+    }
+
+    fn take_office(&mut self) {
+        let leads = self.surroundings.leadership.borrow_and_update().leads;
+        if leads && !self.leads {
+            self.plan_due.note(self.clock.now());
+        }
+        self.leads = leads;
+    }
+
+    /// Nothing is decided before everything was seen: what is not known yet would look as if it were gone.
+    fn may_work(&self) -> bool {
+        self.leads && self.world.missing().is_empty()
+    }
+
+    fn next_work(&self) -> Option<Duration> {
+        self.plan_due.due().filter(|_| self.may_work())
+    }
+
+    fn work(&mut self) {
+        let now = self.clock.now();
+        if self.plan_due.take(now) {
+            self.make_plan();
+        }
+    }
+
+    fn make_plan(&mut self) {
+        let begun = self.clock.now();
+        self.draining = planning::draining(&self.world, &self.settings.drain_taints);
+        let plan = Arc::new(planning::plan(&self.world, self.plan.as_deref()));
+        let configs = node_config::writes(&self.world.node_configs, &self.world.nodes, &plan, &self.draining);
+        let access = node_access::writes(&self.world, &self.settings.namespace);
+        debug!(node_configs = configs.len(), access = access.len(), "planned");
+        if self.plan.is_none() {
+            let nodes = plan.node_configs.len();
+            info!(nodes, node_configs_to_write = configs.len(), event = "planned", "the first plan is made");
+        }
+        self.surroundings.writer.replace(&[Written::NodeConfig], configs);
+        self.surroundings.writer.replace(node_access::KINDS, access);
+        self.plan = Some(plan);
+        self.surroundings.metrics.planned(self.clock.now().saturating_sub(begun));
+    }
+
+    fn show(&self) {
+        let missing: Vec<Kind> = self.world.missing();
+        let report = Report::of(&self.world, missing, &self.draining, self.clock.now());
+        self.surroundings.report.send_if_modified(|current| {
+            let changed = *current != report;
+            if changed {
+                *current = report;
+            }
+            changed
+        });
+    }
+}

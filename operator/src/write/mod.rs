@@ -1,0 +1,139 @@
+//! What is written, when, and what becomes of it.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | a write as a value |
+//! | `rate.rs` | how often one object is written (pure) |
+//! | `queue.rs` | which write is next: newest wins, failures wait, nobody holds up others (pure) |
+//! | `failure.rs` | what a failure means for the next attempt (pure) |
+//! | `request.rs` | a write as a request |
+//! | `writer.rs` | carries writes out |
+
+pub mod failure;
+pub mod queue;
+mod rate;
+mod request;
+mod writer;
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use holdfast_crds::NodeConfigSpec;
+use holdfast_plan::Plan;
+use serde_json::Value;
+
+pub use self::writer::{Means, Writer, WriterReport};
+
+/// The field manager of everything that the operator writes.
+pub const FIELD_MANAGER: &str = "holdfast-operator";
+
+/// A kind of objects that the operator writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Written {
+    /// Of these all but the status.
+    NodeConfig,
+    /// What an agent reads with.
+    ServiceAccount,
+    /// What an agent may read.
+    ClusterRole,
+    /// Who may read it.
+    ClusterRoleBinding,
+    /// The heartbeat of an agent whose node is gone: it is only deleted.
+    Lease,
+    /// The status alone.
+    VirtualIPStatus,
+    /// The status alone.
+    HealthCheckStatus,
+    /// The status alone.
+    VirtualIPGroupStatus,
+}
+
+impl Written {
+    /// The word for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NodeConfig => "NodeConfig",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::ClusterRole => "ClusterRole",
+            Self::ClusterRoleBinding => "ClusterRoleBinding",
+            Self::Lease => "Lease",
+            Self::VirtualIPStatus => "VirtualIP/status",
+            Self::HealthCheckStatus => "HealthCheck/status",
+            Self::VirtualIPGroupStatus => "VirtualIPGroup/status",
+        }
+    }
+}
+
+/// The object that a write is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Its kind.
+    pub kind: Written,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.name)
+    }
+}
+
+/// What to make of an object.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Its NodeConfig as the plan has it. Made into text only when it is sent: a thousand of them may wait.
+    NodeConfig {
+        /// The plan.
+        plan: Arc<Plan>,
+        /// Why the node is draining, if it is.
+        draining: Option<String>,
+    },
+    /// Exactly these fields (server-side apply).
+    Apply(Value),
+    /// Nothing: delete this very version of it, provided that the node does not exist.
+    Delete {
+        /// Which object.
+        uid: Option<String>,
+        /// Which version.
+        resource_version: Option<String>,
+        /// The node that left.
+        node: String,
+    },
+}
+
+/// A write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The object.
+    pub target: Target,
+    /// What to make of it.
+    pub change: Change,
+    /// What tells this write from another one of the same object.
+    pub stamp: Stamp,
+}
+
+/// What is written, and what it was decided by: the same write is not needed twice while nothing new was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// A digest of what is written.
+    pub digest: u64,
+    /// The version of the object that was seen.
+    pub seen: Option<String>,
+}
+
+impl Change {
+    /// The specification that the plan has for a node.
+    fn spec<'a>(plan: &'a Plan, node: &str) -> Option<&'a NodeConfigSpec> {
+        plan.node_configs.get(node)
+    }
+}
+
+/// A digest of a value, the same within one process.
+pub fn digest(value: &impl serde::Serialize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // What cannot be made into text cannot be sent either: the request will say so.
+    serde_json::to_vec(value).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}

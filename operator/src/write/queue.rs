@@ -1,0 +1,324 @@
+//! Which write is next. Pure: it is told the time.
+//!
+//! Each object has at most one write that waits, the newest, and one under way. A write that fails waits; those of other
+//! objects do not wait for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::failure::{Failure, Next};
+use super::rate::{OBJECT, Rate};
+use super::{Stamp, Target, Write, Written};
+
+/// What is done need not be done again until its effect is seen; but if that is never seen, it was not done.
+const EFFECT: Duration = Duration::from_secs(60);
+
+/// The writes that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    entries: BTreeMap<Target, Entry>,
+    /// The objects that have a write that waits and none under way, by the time it is due.
+    due: BTreeSet<(Duration, Target)>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    waiting: Option<Write>,
+    under_way: Option<Stamp>,
+    done: Option<(Stamp, Duration)>,
+    rate: Rate,
+    /// How many attempts have failed in a row, and until when to wait for that.
+    failures: u32,
+    not_before: Duration,
+    /// As in [`Queue::due`].
+    due: Option<Duration>,
+}
+
+impl Queue {
+    /// Everything that should be written of these kinds, by what was seen. What was to be written before and is not in
+    /// here any more is not written.
+    pub fn replace(&mut self, kinds: &[Written], writes: impl IntoIterator<Item = Write>, now: Duration) {
+        let mut wanted = BTreeSet::new();
+        for write in writes {
+            wanted.insert(write.target.clone());
+            self.offer(write, now);
+        }
+        let superfluous = |target: &&Target, entry: &Entry| kinds.contains(&target.kind) && entry.waiting.is_some();
+        let dropped: Vec<Target> = self
+            .entries
+            .iter()
+            .filter(|(target, entry)| superfluous(target, entry) && !wanted.contains(*target))
+            .map(|(target, _)| target.clone())
+            .collect();
+        for target in dropped {
+            self.change(&target, |entry| entry.waiting = None);
+        }
+        self.prune(now);
+    }
+
+    /// Takes the next write that is due; it is under way until it is [`Queue::succeeded`] or [`Queue::failed`].
+    pub fn take(&mut self, now: Duration) -> Option<Write> {
+        let (due, target) = self.due.first().cloned()?;
+        if due > now {
+            return None;
+        }
+        let mut taken = None;
+        self.change(&target, |entry| {
+            taken = entry.waiting.take();
+            entry.under_way = taken.as_ref().map(|write| write.stamp.clone());
+            entry.rate.spend(OBJECT, now);
+        });
+        taken
+    }
+
+    /// When the next write is due.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// How many writes wait or are under way.
+    pub fn len(&self) -> usize {
+        self.entries.values().filter(|entry| entry.waiting.is_some() || entry.under_way.is_some()).count()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A write was carried out.
+    pub fn succeeded(&mut self, write: &Write, now: Duration) {
+        self.change(&write.target, |entry| {
+            entry.under_way = None;
+            entry.failures = 0;
+            entry.not_before = Duration::ZERO;
+            entry.done = Some((write.stamp.clone(), now));
+        });
+    }
+
+    /// A write was not carried out, as far as is known. `chance` in 0..=1 spreads the wait.
+    pub fn failed(&mut self, write: Write, failure: Failure, chance: f64, now: Duration) {
+        self.change(&write.target.clone(), |entry| {
+            entry.under_way = None;
+            entry.failures = entry.failures.saturating_add(1);
+            match failure.next(entry.failures, chance) {
+                Next::Forget => {}
+                Next::Retry(wait) => {
+                    entry.not_before = now + wait;
+                    // What is newer may be accepted.
+                    if failure == Failure::Refused && entry.waiting.is_some() {
+                        entry.not_before = now;
+                    }
+                    entry.waiting.get_or_insert(write);
+                }
+            }
+        });
+    }
+
+    fn offer(&mut self, write: Write, now: Duration) {
+        let target = write.target.clone();
+        self.change(&target, |entry| {
+            let is_done = entry.done.as_ref().is_some_and(|(stamp, _)| *stamp == write.stamp);
+            if entry.under_way.as_ref() == Some(&write.stamp) || entry.under_way.is_none() && is_done {
+                entry.waiting = None;
+                return;
+            }
+            let is_new = entry.waiting.as_ref().is_none_or(|waiting| waiting.stamp.digest != write.stamp.digest);
+            if is_new && entry.waiting.is_some() {
+                // It may be what mends the failure.
+                entry.not_before = entry.not_before.min(now + crate::backoff::LONGEST);
+            }
+            entry.waiting = Some(write);
+        });
+    }
+
+    /// Changes an entry, and puts it into its place.
+    fn change(&mut self, target: &Target, change: impl FnOnce(&mut Entry)) {
+        let entry = self.entries.entry(target.clone()).or_default();
+        change(entry);
+        let ready = entry.waiting.is_some() && entry.under_way.is_none();
+        let due = ready.then(|| entry.rate.next(OBJECT).max(entry.not_before));
+        let earlier = std::mem::replace(&mut entry.due, due);
+        if let Some(earlier) = earlier {
+            self.due.remove(&(earlier, target.clone()));
+        }
+        if let Some(due) = due {
+            self.due.insert((due, target.clone()));
+        }
+    }
+
+    /// Forgets the objects of which nothing need be remembered.
+    fn prune(&mut self, now: Duration) {
+        self.entries.retain(|_, entry| {
+            let recent = entry.done.as_ref().is_some_and(|(_, at)| *at + EFFECT > now);
+            if !recent {
+                entry.done = None;
+            }
+            recent || entry.waiting.is_some() || entry.under_way.is_some() || !entry.rate.is_rested(now)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Change;
+    use super::*;
+
+    const KINDS: &[Written] = &[Written::VirtualIPStatus];
+    const CHANCE: f64 = 1.0;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// A write of the content `digest`, decided by the version `seen`.
+    fn write(name: &str, digest: u64, seen: &str) -> Write {
+        Write {
+            target: Target { kind: Written::VirtualIPStatus, name: name.to_owned() },
+            change: Change::Apply(json!(digest)),
+            stamp: Stamp { digest, seen: Some(seen.to_owned()) },
+        }
+    }
+
+    fn taken(queue: &mut Queue, now: Duration) -> Vec<(String, u64)> {
+        std::iter::from_fn(|| queue.take(now)).map(|write| (write.target.name, write.stamp.digest)).collect()
+    }
+
+    #[test]
+    fn writes_go_at_once_one_of_an_object_at_a_time() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1"), write("b", 1, "v1")], ms(0));
+        assert_eq!(taken(&mut queue, ms(0)), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
+        queue.replace(KINDS, [write("a", 2, "v1"), write("b", 1, "v1")], ms(1));
+        assert_eq!(taken(&mut queue, ms(1)), [], "the first is still under way");
+        queue.succeeded(&write("a", 1, "v1"), ms(2));
+        assert_eq!(taken(&mut queue, ms(2)), [("a".to_owned(), 2)]);
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn the_newest_wins() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        queue.replace(KINDS, [write("a", 2, "v1")], ms(0));
+        assert_eq!(taken(&mut queue, ms(0)), [("a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_not_written() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        queue.replace(&[Written::NodeConfig], [], ms(0));
+        assert_eq!(queue.len(), 1, "that is another kind");
+        queue.replace(KINDS, [], ms(0));
+        assert!(queue.is_empty());
+        assert_eq!(queue.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_done_is_not_done_again_until_something_new_is_seen() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        let first = queue.take(ms(0)).unwrap();
+        queue.succeeded(&first, ms(10));
+        // The watch has not yet brought the effect.
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(20));
+        assert!(queue.is_empty());
+        // Somebody has undone it.
+        queue.replace(KINDS, [write("a", 1, "v3")], ms(30));
+        assert_eq!(taken(&mut queue, ms(30)), [("a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn what_has_no_effect_for_long_is_tried_again() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        let first = queue.take(ms(0)).unwrap();
+        queue.succeeded(&first, ms(0));
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(59_000));
+        assert!(queue.is_empty());
+        queue.replace(KINDS, [], ms(60_000));
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(60_000));
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn an_object_that_flaps_is_written_once_a_second_after_a_burst() {
+        let mut queue = Queue::default();
+        let mut writes = Vec::new();
+        for now in (0..10_000).step_by(10) {
+            queue.replace(KINDS, [write("a", now, &now.to_string())], ms(now));
+            while let Some(write) = queue.take(ms(now)) {
+                queue.succeeded(&write, ms(now));
+                writes.push(now);
+            }
+        }
+        assert_eq!(writes.len(), 12, "{writes:?}");
+        assert_eq!(writes.get(..4), Some(&[0, 10, 20, 1000][..]), "{writes:?}");
+    }
+
+    #[test]
+    fn what_fails_is_tried_again_and_holds_up_nobody() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1"), write("b", 1, "v1")], ms(0));
+        let first = queue.take(ms(0)).unwrap();
+        queue.failed(first, Failure::Overloaded, CHANCE, ms(0));
+        assert_eq!(taken(&mut queue, ms(0)), [("b".to_owned(), 1)]);
+        assert_eq!(queue.next_due(), Some(ms(200)));
+
+        let second = queue.take(ms(200)).unwrap();
+        queue.failed(second, Failure::Unreachable, CHANCE, ms(200));
+        assert_eq!(queue.next_due(), Some(ms(600)));
+        assert_eq!(taken(&mut queue, ms(599)), []);
+        assert_eq!(taken(&mut queue, ms(600)), [("a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_newer_write_takes_the_place_of_one_that_failed() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        let first = queue.take(ms(0)).unwrap();
+        queue.replace(KINDS, [write("a", 2, "v2")], ms(1));
+        queue.failed(first, Failure::Overloaded, CHANCE, ms(2));
+        assert_eq!(taken(&mut queue, ms(202)), [("a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_is_gone_or_has_changed_waits_for_what_is_seen_next() {
+        for failure in [Failure::Gone, Failure::Conflict] {
+            let mut queue = Queue::default();
+            queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+            let first = queue.take(ms(0)).unwrap();
+            queue.failed(first, failure, CHANCE, ms(0));
+            assert!(queue.is_empty(), "{failure:?}");
+            queue.replace(KINDS, [write("a", 1, "v2")], ms(1));
+            assert_eq!(queue.len(), 1, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_refused_waits_long_unless_there_is_something_new_to_write() {
+        let mut queue = Queue::default();
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(0));
+        let first = queue.take(ms(0)).unwrap();
+        queue.failed(first, Failure::Refused, CHANCE, ms(0));
+        queue.replace(KINDS, [write("a", 1, "v1")], ms(10));
+        assert_eq!(queue.next_due(), Some(ms(30_000)));
+        queue.replace(KINDS, [write("a", 2, "v1")], ms(20));
+        assert_eq!(queue.next_due(), Some(ms(3_020)));
+    }
+
+    #[test]
+    fn nothing_is_remembered_for_ever() {
+        let mut queue = Queue::default();
+        for name in 0..100 {
+            queue.replace(KINDS, [write(&name.to_string(), 1, "v1")], ms(name));
+            let write = queue.take(ms(name)).unwrap();
+            queue.succeeded(&write, ms(name));
+        }
+        queue.replace(KINDS, [], ms(100_000));
+        assert!(queue.entries.is_empty() && queue.due.is_empty());
+    }
+}
