@@ -1,10 +1,10 @@
 //! Objects to the `NodeConfig` of one node, by the same plan that the operator uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use holdfast_crds::condition::{AcceptedReason, ConditionReason, GroupAcceptedReason};
-use holdfast_crds::{HealthCheck, Labels, Manifest, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
-use holdfast_plan::{Input, Plan, Verdict, named_nodes, plan};
+use holdfast_crds::condition::ConditionReason;
+use holdfast_crds::{HealthCheck, Labels, Manifest, NodeConfigSpec, VirtualIP, VirtualIPGroup};
+use holdfast_plan::{InForce, Input, Memory, Plan, Standalone, Verdict, plan};
 use k8s_openapi::api::core::v1::Node;
 
 use super::document::Object;
@@ -26,6 +26,8 @@ pub struct Compiled {
     pub spec: NodeConfigSpec,
     /// The objects that the plan refused.
     pub problems: Vec<Problem>,
+    /// What is in force now: to be handed in the next time.
+    pub in_force: InForce,
 }
 
 #[derive(Default)]
@@ -39,28 +41,23 @@ struct Sorted {
 
 /// Plans for all nodes that are known, and takes out what this one runs.
 ///
-/// `earlier` is what a cluster remembers. Agents with nothing but a folder must all come to the same plan, so they
-/// remember nothing: virtual router IDs follow from the objects alone.
+/// `in_force` is what this agent went by until now. An object of it that the plan would refuse as it stands now keeps
+/// its last good version; that is a problem all the same.
 pub fn compile<'a>(
     objects: impl Iterator<Item = (&'a str, &'a Object)>,
     identity: &NodeIdentity,
-    earlier: &[NodeConfig],
+    in_force: &InForce,
 ) -> Compiled {
-    let mut sorted = sort(objects);
-    let nodes_described = !sorted.nodes.is_empty();
-    complete_nodes(&mut sorted, identity);
+    let sorted = sort(objects);
     let mut plan = plan(&Input {
         virtual_ips: &sorted.virtual_ips,
         health_checks: &sorted.health_checks,
         groups: &sorted.groups,
         nodes: &sorted.nodes,
-        earlier,
+        memory: Memory::Standalone(Standalone { node: &identity.name, labels: &identity.labels, in_force }),
     });
     let spec = plan.node_configs.remove(&identity.name).unwrap_or_default();
-    if !nodes_described {
-        forgive_missing_nodes(&mut plan, &sorted.groups);
-    }
-    Compiled { spec, problems: problems(&plan, &sorted.files) }
+    Compiled { spec, problems: problems(&plan, &sorted.files), in_force: plan.in_force }
 }
 
 fn sort<'a>(objects: impl Iterator<Item = (&'a str, &'a Object)>) -> Sorted {
@@ -75,43 +72,6 @@ fn sort<'a>(objects: impl Iterator<Item = (&'a str, &'a Object)>) -> Sorted {
         }
     }
     sorted
-}
-
-/// Makes up the nodes that nobody has described: this one, and those that a VirtualIP calls by name.
-fn complete_nodes(sorted: &mut Sorted, identity: &NodeIdentity) {
-    let mut names = named_nodes(&sorted.virtual_ips);
-    names.insert(identity.name.clone());
-    let known = |nodes: &[Node], name: &str| nodes.iter().any(|node| node.metadata.name.as_deref() == Some(name));
-    for name in names {
-        if !known(&sorted.nodes, &name) {
-            let mut node = Node::default();
-            node.metadata.name = Some(name);
-            sorted.nodes.push(node);
-        }
-    }
-    for node in &mut sorted.nodes {
-        if node.metadata.name.as_deref() == Some(&identity.name) {
-            node.metadata.labels.get_or_insert_default().extend(identity.labels.clone());
-        }
-    }
-}
-
-/// Without Node objects nobody knows the labels of the other nodes: that this one is not selected is no mistake.
-fn forgive_missing_nodes(plan: &mut Plan, groups: &[VirtualIPGroup]) {
-    let mut unselected = BTreeSet::new();
-    plan.virtual_ips.retain(|name, verdict| {
-        let is_selected = verdict.accepted.reason != AcceptedReason::NoMatchingNodes;
-        is_selected || !unselected.insert(name.clone())
-    });
-    let lacks_member = |name: &str| {
-        let mut groups = groups.iter().filter(|group| group.metadata.name.as_deref() == Some(name));
-        groups.any(|group| group.spec.members.iter().any(|member| unselected.contains(member)))
-    };
-    plan.groups.retain(|name, verdict| match verdict.reason {
-        GroupAcceptedReason::NoMatchingNodes => false,
-        GroupAcceptedReason::MemberNotAccepted => !lacks_member(name),
-        _ => true,
-    });
 }
 
 fn problems(plan: &Plan, files: &BTreeMap<String, String>) -> Vec<Problem> {
@@ -150,7 +110,7 @@ mod tests {
         let documents = parse_file("f.yaml", text).expect("good");
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let identity = NodeIdentity { name: name.to_owned(), labels };
-        compile(documents.iter().map(|document| ("f.yaml", &document.object)), &identity, &[])
+        compile(documents.iter().map(|document| ("f.yaml", &document.object)), &identity, &InForce::default())
     }
 
     fn vip(spec: &str) -> String {

@@ -60,17 +60,21 @@ fn not_yaml(error: &serde_saphyr::Error) -> String {
     format!("not YAML: {}", error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter))
 }
 
-/// As [`parse_file`], from data.
-pub(super) fn parse_values(file: &str, values: Vec<Value>) -> Result<Vec<Document>, Vec<Problem>> {
+fn parse_values(file: &str, values: Vec<Value>) -> Result<Vec<Document>, Vec<Problem>> {
     let mut documents = Vec::new();
     let mut problems = Vec::new();
     for value in values.into_iter().filter(|value| !value.is_null()) {
-        match parse_object(file, &value) {
-            Ok(object) => documents.push(Document { value, object }),
+        match parse_value(file, value) {
+            Ok(document) => documents.push(document),
             Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() { Ok(documents) } else { Err(problems) }
+}
+
+/// One document, from data.
+pub(super) fn parse_value(file: &str, value: Value) -> Result<Document, Vec<Problem>> {
+    parse_object(file, &value).map(|object| Document { value, object })
 }
 
 fn parse_object(file: &str, value: &Value) -> Result<Object, Vec<Problem>> {

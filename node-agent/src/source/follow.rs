@@ -120,7 +120,8 @@ impl Follower {
             Err(error) => vec![Problem { message: error.clone(), ..Problem::default() }],
         };
         self.seen = Some(found);
-        let compiled = compile(self.manifests.objects(), &self.identity, &[]);
+        let compiled = compile(self.manifests.objects(), &self.identity, self.manifests.in_force());
+        self.manifests.set_in_force(compiled.in_force);
         problems.extend(compiled.problems);
         Update { spec: compiled.spec, problems }
     }

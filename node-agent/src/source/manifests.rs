@@ -1,42 +1,81 @@
-//! The objects in force. A file counts as a whole: if anything is wrong with it, the objects that it held before stay.
+//! What counts of a folder: a file counts as a whole. If anything is wrong with it, the objects that it held before stay.
+//!
+//! Of these objects, those are in force that the plan has accepted, each in the last version that was accepted. Both are
+//! saved for the next run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_crds::Manifest;
+use holdfast_plan::InForce;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::warn;
 
-use super::document::{Document, Key, Object, parse_file, parse_values};
+use super::document::{Document, Key, Object, parse_file, parse_value};
 use super::problem::Problem;
 
 /// The text of each file of a folder, or why it could not be read.
 pub(super) type Files = BTreeMap<String, Result<String, String>>;
 
-/// The last good documents of each file.
+/// The last good documents of each file, and what is in force of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifests {
-    in_force: BTreeMap<String, Vec<Document>>,
+    files: BTreeMap<String, Vec<Document>>,
+    in_force: InForce,
 }
 
-/// The documents in force in the form in which they are saved.
+/// The form in which they are saved: documents, to which the rules are applied again when they are loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedManifests(BTreeMap<String, Vec<Value>>);
+pub struct SavedManifests {
+    files: BTreeMap<String, Vec<Value>>,
+    in_force: Vec<Value>,
+}
 
 impl Manifests {
-    /// What was saved, as far as it is still valid.
+    /// What was saved, as far as it is still valid: an agent of another version may have other rules.
     pub fn load(saved: SavedManifests) -> Self {
-        let parse = |(file, values): (String, Vec<Value>)| parse_values(&file, values).ok().map(|good| (file, good));
-        Self { in_force: saved.0.into_iter().filter_map(parse).collect() }
+        let files = saved.files.into_iter().map(|(file, values)| (load_documents(&file, values), file));
+        let files = files.filter(|(documents, _)| !documents.is_empty());
+        let mut in_force = InForce::default();
+        for document in load_documents("in force", saved.in_force) {
+            match document.object {
+                Object::Holdfast(Manifest::VirtualIP(vip)) => in_force.virtual_ips.push(*vip),
+                Object::Holdfast(Manifest::HealthCheck(check)) => in_force.health_checks.push(*check),
+                Object::Holdfast(Manifest::VirtualIPGroup(group)) => in_force.groups.push(*group),
+                Object::Node(node) => in_force.nodes.push(*node),
+            }
+        }
+        Self { files: files.map(|(documents, file)| (file, documents)).collect(), in_force }
     }
 
     /// What to save.
     pub fn save(&self) -> SavedManifests {
         let values = |documents: &Vec<Document>| documents.iter().map(|document| document.value.clone()).collect();
-        SavedManifests(self.in_force.iter().map(|(file, documents)| (file.clone(), values(documents))).collect())
+        let InForce { virtual_ips, health_checks, groups, nodes } = &self.in_force;
+        // Objects of these types are data through and through: none fails.
+        let in_force = (virtual_ips.iter().map(serde_json::to_value))
+            .chain(health_checks.iter().map(serde_json::to_value))
+            .chain(groups.iter().map(serde_json::to_value))
+            .chain(nodes.iter().map(serde_json::to_value));
+        SavedManifests {
+            files: self.files.iter().map(|(file, documents)| (file.clone(), values(documents))).collect(),
+            in_force: in_force.filter_map(Result::ok).collect(),
+        }
     }
 
-    /// Every object in force, with the name of its file.
+    /// What this agent goes by: each object in the last version that the plan accepted.
+    pub fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// Takes in what the plan made of the objects.
+    pub(super) fn set_in_force(&mut self, in_force: InForce) {
+        self.in_force = in_force;
+    }
+
+    /// Every object of the last good documents, with the name of its file.
     pub fn objects(&self) -> impl Iterator<Item = (&str, &Object)> + Clone {
-        self.in_force
+        self.files
             .iter()
             .flat_map(|(file, documents)| documents.iter().map(|document| (file.as_str(), &document.object)))
     }
@@ -57,8 +96,8 @@ impl Manifests {
             }
         }
         problems.extend(self.refuse_duplicates(&mut fresh, files));
-        self.in_force.retain(|file, _| files.contains_key(file));
-        self.in_force.extend(fresh);
+        self.files.retain(|file, _| files.contains_key(file));
+        self.files.extend(fresh);
         problems
     }
 
@@ -77,14 +116,12 @@ impl Manifests {
     fn find_duplicate(&self, fresh: &BTreeMap<String, Vec<Document>>, files: &Files) -> Option<Problem> {
         let mut owners: BTreeMap<Key, &str> = BTreeMap::new();
         // What stays in force because its file is bad now cannot be taken over by another file.
-        let kept = self.in_force.iter().filter(|(file, _)| files.contains_key(*file) && !fresh.contains_key(*file));
+        let kept = self.files.iter().filter(|(file, _)| files.contains_key(*file) && !fresh.contains_key(*file));
         for (file, documents) in kept {
             owners.extend(documents.iter().map(|document| (document.object.key(), file.as_str())));
         }
         let had_it = |file: &str, key: &Key| {
-            self.in_force
-                .get(file)
-                .is_some_and(|documents| documents.iter().any(|document| document.object.key() == *key))
+            self.files.get(file).is_some_and(|documents| documents.iter().any(|document| document.object.key() == *key))
         };
         // First the files that had their objects before, then the newcomers.
         for newcomers in [false, true] {
@@ -106,6 +143,25 @@ impl Manifests {
         }
         None
     }
+}
+
+/// The documents that are valid; the others are told, and left out.
+fn load_documents(file: &str, values: Vec<Value>) -> Vec<Document> {
+    let mut documents = Vec::new();
+    for value in values {
+        match parse_value(file, value) {
+            Ok(document) => documents.push(document),
+            Err(problems) => {
+                for problem in problems {
+                    warn!(
+                        event = "saved-manifest-problem",
+                        "what an earlier run has saved is not valid any more: {problem}"
+                    );
+                }
+            }
+        }
+    }
+    documents
 }
 
 #[cfg(test)]

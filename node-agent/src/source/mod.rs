@@ -22,6 +22,8 @@ mod problem;
 
 use std::collections::BTreeMap;
 
+use holdfast_plan::InForce;
+
 pub use compile::{Compiled, NodeIdentity, compile};
 pub use folder::{Folder, FolderError};
 pub use follow::{Follower, Update};
@@ -57,7 +59,7 @@ pub fn check(folder: &Folder) -> Result<Checked, FolderError> {
     let described = manifests.objects().find_map(|(_, object)| object.node_name().map(str::to_owned));
     let name = described.unwrap_or_else(|| "this-node".to_owned());
     let identity = NodeIdentity { name, labels: BTreeMap::new() };
-    problems.extend(compile(manifests.objects(), &identity, &[]).problems);
+    problems.extend(compile(manifests.objects(), &identity, &InForce::default()).problems);
     problems.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(Checked { objects: manifests.objects().count(), files: files.len(), problems })
 }

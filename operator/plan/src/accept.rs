@@ -1,6 +1,7 @@
 //! Which objects are in order, beyond what schema and CEL can see of one object alone.
 //!
-//! Objects are judged in the order of their creation, then by name, so the later one is refused and never the earlier.
+//! In a cluster objects are judged in the order of their creation, then by name, so the later one is refused and never
+//! the earlier. How agents judge that do not ask each other is in `standalone.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,7 +10,6 @@ use holdfast_crds::condition::{AcceptedReason, HealthCheckAcceptedReason};
 use holdfast_crds::{Family, HealthCheck, Probe, Transport, VipAddress, VirtualIP};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::Input;
 use crate::node::ClusterNode;
 use crate::scope::InterfaceScope;
 use crate::verdict::{Verdict, VirtualIPVerdict};
@@ -46,7 +46,41 @@ impl<'a> Candidates<'a> {
     }
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    /// A `VirtualIP` that is in order until something is found.
+    pub(crate) fn of(vip: &'a VirtualIP, nodes: &[ClusterNode]) -> Self {
+        let selects = |(place, node): (usize, &ClusterNode)| vip.spec.selects_node(&node.labels).then_some(place);
+        let selected: Vec<usize> = nodes.iter().enumerate().filter_map(selects).collect();
+        let scope = selected
+            .iter()
+            .filter_map(|place| nodes.get(*place))
+            .map(|node| vip.spec.interface_on(&node.name, &node.labels))
+            .collect();
+        let (addresses, verdict) = match vip.spec.parsed_addresses() {
+            Ok(addresses) => (addresses, Verdict::new(AcceptedReason::Accepted, "The VirtualIP is valid")),
+            Err(error) => (Vec::new(), Verdict::new(AcceptedReason::InvalidSpec, format!("spec.addresses: {error}"))),
+        };
+        Self {
+            name: name_of(&vip.metadata),
+            vip,
+            addresses,
+            families: vip.spec.families().unwrap_or_default(),
+            nodes: selected,
+            scope,
+            virtual_router_id: None,
+            verdict,
+        }
+    }
+
+    /// Takes in the first thing that is wrong. What was found before counts more.
+    pub(crate) fn refuse_if(&mut self, refusal: impl FnOnce(&Self) -> Option<Verdict<AcceptedReason>>) {
+        if self.verdict.is_accepted()
+            && let Some(verdict) = refusal(self)
+        {
+            self.verdict = verdict;
+        }
+    }
+
     pub(crate) fn refuse(&mut self, reason: AcceptedReason, message: String) {
         self.verdict = Verdict::new(reason, message);
         self.virtual_router_id = None;
@@ -79,15 +113,25 @@ fn judge_health_check(check: &HealthCheck) -> Verdict<HealthCheckAcceptedReason>
 
 /// Judges the `VirtualIPs`, all but their virtual router IDs.
 pub(crate) fn virtual_ips<'a>(
-    input: &Input<'a>,
+    virtual_ips: &'a [VirtualIP],
     nodes: &[ClusterNode],
     health_checks: &HealthCheckVerdicts,
 ) -> Candidates<'a> {
-    let mut order: Vec<&VirtualIP> = input.virtual_ips.iter().collect();
+    let mut order: Vec<&VirtualIP> = virtual_ips.iter().collect();
     order.sort_by_key(|vip| creation_order(&vip.metadata));
     let mut taken = BTreeMap::new();
-    let judged = order.into_iter().map(|vip| judge(vip, nodes, health_checks, &mut taken)).collect();
-    Candidates(judged)
+    let judge = |vip: &'a VirtualIP| {
+        let mut candidate = Candidate::of(vip, nodes);
+        candidate.refuse_if(spec_refusal);
+        candidate.refuse_if(|candidate| node_refusal(candidate, nodes));
+        candidate.refuse_if(|candidate| reference_refusal(candidate, health_checks));
+        candidate.refuse_if(|candidate| address_refusal(&candidate.addresses, &taken));
+        if candidate.verdict.is_accepted() {
+            taken.extend(candidate.addresses.iter().map(|address| (address.address(), candidate.name)));
+        }
+        candidate
+    };
+    Candidates(order.into_iter().map(judge).collect())
 }
 
 /// What comes first was there first; objects without a time, such as those of a folder, go by name alone.
@@ -100,54 +144,16 @@ pub(crate) fn name_of(metadata: &ObjectMeta) -> &str {
     metadata.name.as_deref().unwrap_or_default()
 }
 
-fn judge<'a>(
-    vip: &'a VirtualIP,
-    nodes: &[ClusterNode],
-    health_checks: &HealthCheckVerdicts,
-    taken: &mut BTreeMap<IpAddr, &'a str>,
-) -> Candidate<'a> {
-    let name = name_of(&vip.metadata);
-    let addresses = vip.spec.parsed_addresses();
-    let selected: Vec<usize> = nodes
-        .iter()
-        .enumerate()
-        .filter(|(_, node)| vip.spec.selects_node(&node.labels))
-        .map(|(place, _)| place)
-        .collect();
-    let scope = selected
-        .iter()
-        .filter_map(|place| nodes.get(*place))
-        .map(|node| vip.spec.interface_on(&node.name, &node.labels))
-        .collect();
-    let refusal = match &addresses {
-        Err(error) => Some(Verdict::new(AcceptedReason::InvalidSpec, format!("spec.addresses: {error}"))),
-        Ok(addresses) => spec_refusal(vip)
-            .or_else(|| node_refusal(vip, &selected, nodes, addresses))
-            .or_else(|| reference_refusal(vip, health_checks))
-            .or_else(|| address_refusal(addresses, taken)),
-    };
-    let addresses = addresses.unwrap_or_default();
-    if refusal.is_none() {
-        taken.extend(addresses.iter().map(|address| (address.address(), name)));
-    }
-    let verdict = refusal.unwrap_or_else(|| Verdict::new(AcceptedReason::Accepted, "The VirtualIP is valid"));
-    let families = vip.spec.families().unwrap_or_default();
-    Candidate { name, vip, addresses, families, nodes: selected, scope, virtual_router_id: None, verdict }
-}
-
-fn spec_refusal(vip: &VirtualIP) -> Option<Verdict<AcceptedReason>> {
+/// What this version cannot carry out.
+pub(crate) fn spec_refusal(candidate: &Candidate<'_>) -> Option<Verdict<AcceptedReason>> {
     let message =
         "spec.virtualMAC: this version holds addresses with the MAC address of the node only: remove the field";
-    vip.spec.virtual_mac.then(|| Verdict::new(AcceptedReason::InvalidSpec, message))
+    candidate.vip.spec.virtual_mac.then(|| Verdict::new(AcceptedReason::InvalidSpec, message))
 }
 
 /// There must be a node, and unicast must know where to send.
-fn node_refusal(
-    vip: &VirtualIP,
-    selected: &[usize],
-    nodes: &[ClusterNode],
-    addresses: &[VipAddress],
-) -> Option<Verdict<AcceptedReason>> {
+pub(crate) fn node_refusal(candidate: &Candidate<'_>, nodes: &[ClusterNode]) -> Option<Verdict<AcceptedReason>> {
+    let Candidate { vip, nodes: selected, addresses, .. } = candidate;
     if selected.is_empty() {
         let message = "spec.nodeSelector matches no node: change it, or label the nodes that may hold the addresses";
         return Some(Verdict::new(AcceptedReason::NoMatchingNodes, message));
@@ -170,8 +176,12 @@ fn node_refusal(
     Some(Verdict::new(AcceptedReason::InvalidSpec, message))
 }
 
-fn reference_refusal(vip: &VirtualIP, health_checks: &HealthCheckVerdicts) -> Option<Verdict<AcceptedReason>> {
-    let references = vip.spec.health_checks.iter().enumerate();
+/// Every health check that it refers to must be there, and in order.
+pub(crate) fn reference_refusal(
+    candidate: &Candidate<'_>,
+    health_checks: &HealthCheckVerdicts,
+) -> Option<Verdict<AcceptedReason>> {
+    let references = candidate.vip.spec.health_checks.iter().enumerate();
     let mut complaints = references.filter_map(|(index, reference)| {
         Some(format!("spec.healthChecks[{index}]: {}", check_complaint(&reference.name, health_checks)?))
     });

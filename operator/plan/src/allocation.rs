@@ -1,7 +1,7 @@
-//! Virtual router IDs: explicit ones are respected, allocated ones kept, new ones the same on every machine.
+//! Virtual router IDs in a cluster: explicit ones are respected, allocated ones kept, new ones chosen among the free.
 //!
-//! A `VirtualIP` with both families has one ID for both. The `NodeConfigs` are the durable record: what stands there
-//! is kept for as long as its `VirtualIP` exists.
+//! A `VirtualIP` with both families has one ID for both. The `NodeConfigs` are the durable record, common to all: what
+//! stands there is kept for as long as its `VirtualIP` exists. Without such a record see `claims.rs`.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,16 @@ use holdfast_crds::{Family, NodeConfig};
 use crate::accept::{Candidate, Candidates};
 use crate::scope::InterfaceScope;
 use crate::spread::stable_hash;
+
+/// What to tell those for whom no ID is left.
+pub(crate) const EXHAUSTED: &str = "all 255 virtual router IDs of the interface are in use: put the addresses of several \
+                                    VirtualIPs into one, or name different interfaces in spec.interface";
+
+/// All 255 IDs, in the order in which this name would take them. The first follows from the name alone.
+pub(crate) fn preferred_ids(name: &str) -> impl Iterator<Item = u8> + use<> {
+    let start = stable_hash(&[name]) % 255;
+    (0..255).map(move |step| u8::try_from((start + step) % 255 + 1).unwrap_or(u8::MAX))
+}
 
 /// The IDs in use, with what they are used for.
 #[derive(Default)]
@@ -83,18 +93,9 @@ fn respect_explicit<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>
 /// Starts at a place that the name alone decides, so that most `VirtualIPs` get the same ID whatever else exists.
 fn allocate_new<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>) {
     for candidate in waiting(candidates) {
-        let start = u8::try_from(stable_hash(&[candidate.name]) % 255).unwrap_or(0);
-        let free = (0..255_u8)
-            .map(|step| u8::try_from((u16::from(start) + u16::from(step)) % 255 + 1).unwrap_or(u8::MAX))
-            .find(|id| ledger.holder(*id, candidate).is_none());
-        match free {
+        match preferred_ids(candidate.name).find(|id| ledger.holder(*id, candidate).is_none()) {
             Some(id) => ledger.assign(id, candidate),
-            None => candidate.refuse(
-                AcceptedReason::VirtualRouterIDsExhausted,
-                "all 255 virtual router IDs of the interface are in use: put the addresses of several VirtualIPs into \
-                 one, or name different interfaces in spec.interface"
-                    .to_owned(),
-            ),
+            None => candidate.refuse(AcceptedReason::VirtualRouterIDsExhausted, EXHAUSTED.to_owned()),
         }
     }
 }

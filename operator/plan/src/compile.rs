@@ -7,31 +7,36 @@ use holdfast_crds::{
     TrackedHealthCheck, VirtualRouter,
 };
 
-use crate::Input;
 use crate::accept::{Candidate, name_of};
+use crate::memory::Memory;
 use crate::node::ClusterNode;
 use crate::peers::{Interfaces, Participants, Peers, rival_priority};
-use crate::priority::Priorities;
+use crate::priority::{self, Priorities};
 use crate::unit::Unit;
 
-type Checks<'a> = BTreeMap<&'a str, &'a HealthCheck>;
+/// Health checks by name.
+pub(crate) type Checks<'a> = BTreeMap<&'a str, &'a HealthCheck>;
+
+pub(crate) fn by_name(checks: &[HealthCheck]) -> Checks<'_> {
+    checks.iter().map(|check| (name_of(&check.metadata), check)).collect()
+}
 
 pub(crate) fn node_configs(
-    input: &Input<'_>,
-    nodes: &[ClusterNode],
     units: &[Unit<'_, '_>],
-    priorities: &Priorities,
+    nodes: &[ClusterNode],
+    checks: &Checks<'_>,
+    memory: Memory<'_>,
 ) -> BTreeMap<String, NodeConfigSpec> {
-    let checks: Checks<'_> = input.health_checks.iter().map(|check| (name_of(&check.metadata), check)).collect();
-    let elections = Elections::of(units, priorities, nodes, &Interfaces::of(input.earlier));
+    let priorities = priority::assign(units, nodes, memory);
+    let elections = Elections::of(units, &priorities, nodes, &Interfaces::of(memory.node_configs()));
     let config = |(place, node): (usize, &ClusterNode)| {
         let mut spec = NodeConfigSpec::default();
         let peers: Vec<Option<Peers>> =
             elections.participants.iter().map(|participants| participants.of_node(place, nodes)).collect();
         let mut used = BTreeSet::new();
-        for (index, (unit, priorities)) in units.iter().zip(priorities).enumerate() {
+        for (index, (unit, priorities)) in units.iter().zip(&priorities).enumerate() {
             let Some(priority) = priorities.get(&place).copied() else { continue };
-            spec.groups.push(group(unit, &checks));
+            spec.groups.push(group(unit, checks));
             for election in elections.by_unit.get(index).into_iter().flatten() {
                 let peers = peers.get(election.participants).and_then(Option::as_ref);
                 used.extend(peers.map(|_| election.participants));
@@ -47,7 +52,7 @@ pub(crate) fn node_configs(
         let set = |index: usize| peers.get(index)?.as_ref().map(|peers| (peers.set.name.clone(), peers.set.clone()));
         let sets: BTreeMap<String, PeerSet> = used.into_iter().filter_map(set).collect();
         spec.peer_sets = sets.into_values().collect();
-        spec.health_checks = used_checks(&spec.groups, &checks);
+        spec.health_checks = used_checks(&spec.groups, checks);
         (node.name.clone(), spec)
     };
     nodes.iter().enumerate().map(config).collect()
@@ -82,7 +87,7 @@ impl<'u, 'a> Elections<'u, 'a> {
             let elections = members.map(|(member, family)| {
                 let next = found.len();
                 let participants = Participants::of(member, family, nodes, priorities, interfaces);
-                Election { member: *member, family, participants: *found.entry(participants).or_insert(next) }
+                Election { member, family, participants: *found.entry(participants).or_insert(next) }
             });
             by_unit.push(elections.collect());
         }

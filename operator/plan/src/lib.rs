@@ -1,18 +1,26 @@
 //! The plan: what every node must run, as a pure function of the objects that users and the cluster write.
 //!
 //! ```text
-//! VirtualIPs, HealthChecks, VirtualIPGroups, Nodes, earlier NodeConfigs ─► plan() ─► NodeConfig.spec per node
-//!                                                                                └─► a verdict per object
+//! VirtualIPs, HealthChecks, VirtualIPGroups, Nodes, memory ─► plan() ─► NodeConfig.spec per node
+//!                                                                   └─► a verdict per object
 //! ```
 //!
 //! No clock, no client, no randomness: the same input gives the same output on every machine. The operator calls it
-//! with what it watches, a standalone agent with the manifests of a folder, and all agents with the same folder reach
-//! the same plan without talking to each other.
+//! with what it watches, a standalone agent with the manifests of a folder.
+//!
+//! The two differ in their memory. The operator has the `NodeConfigs`, which are the same for all, so it may choose: the
+//! next free virtual router ID, the node with the fewest masters. A standalone agent remembers what it has in force
+//! itself, and other agents may remember something else. So it chooses nothing that another could choose differently:
+//! IDs and preferred nodes follow from names alone, and where that makes two objects meet, what is in force stays and
+//! what is new waits until somebody has mended the folder.
 //!
 //! | file | decides |
 //! | --- | --- |
+//! | `memory.rs` | nothing: it is what plans remember, of a cluster or of one agent |
 //! | `accept.rs` | which `VirtualIPs` are in order: the earlier object is never refused for the later |
-//! | `allocation.rs` | virtual router IDs |
+//! | `allocation.rs` | virtual router IDs, in a cluster |
+//! | `claims.rs` | virtual router IDs and whose an address is, for agents that do not ask each other |
+//! | `standalone.rs` | what an agent keeps in force when the folder goes wrong |
 //! | `unit.rs` | what moves together: single `VirtualIPs` and groups |
 //! | `spread.rs` | which node is preferred for what, moving as little as possible |
 //! | `priority.rs` | the priority of each node |
@@ -23,24 +31,27 @@
 
 mod accept;
 mod allocation;
+mod claims;
 mod compile;
+mod memory;
 mod node;
 mod peers;
 mod priority;
 mod scope;
 mod spread;
+mod standalone;
 mod unit;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use holdfast_crds::condition::{GroupAcceptedReason, HealthCheckAcceptedReason};
 use holdfast_crds::{HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
 use k8s_openapi::api::core::v1::Node;
 
+pub use memory::{InForce, Memory, Standalone};
 pub use node::ClusterNode;
 pub use verdict::{Verdict, VirtualIPVerdict};
-
-use holdfast_crds::condition::{GroupAcceptedReason, HealthCheckAcceptedReason};
 
 /// Everything that the plan depends on. The order of the lists does not matter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,15 +62,14 @@ pub struct Input<'a> {
     pub health_checks: &'a [HealthCheck],
     /// The `VirtualIPGroups`, valid by schema and CEL.
     pub groups: &'a [VirtualIPGroup],
-    /// The nodes of the cluster.
+    /// The nodes of the cluster. A standalone agent makes up those that it knows by name only.
     pub nodes: &'a [Node],
-    /// The `NodeConfigs` as they stand: virtual router IDs and preferred masters are kept from their specs, and the
-    /// addresses of peers are taken from their statuses.
-    pub earlier: &'a [NodeConfig],
+    /// What is remembered.
+    pub memory: Memory<'a>,
 }
 
 /// What comes of the input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// What each node must run, by the name of the node. Every node of the input has an entry.
     pub node_configs: BTreeMap<String, NodeConfigSpec>,
@@ -69,25 +79,26 @@ pub struct Plan {
     pub groups: BTreeMap<String, Verdict<GroupAcceptedReason>>,
     /// The verdict on each `HealthCheck`, by name.
     pub health_checks: BTreeMap<String, Verdict<HealthCheckAcceptedReason>>,
+    /// What a standalone agent is to remember. Nothing in a cluster, which remembers the `NodeConfigs`.
+    pub in_force: InForce,
 }
 
 /// Decides what every node must run.
 pub fn plan(input: &Input<'_>) -> Plan {
-    let nodes = node::sorted(input.nodes);
-    let health_checks = accept::health_checks(input.health_checks);
-    let mut accepted = accept::virtual_ips(input, &nodes, &health_checks);
-    allocation::allocate(&mut accepted, input.earlier);
-    let (units, groups) = unit::assemble(input.groups, &accepted, &health_checks);
-    let priorities = priority::assign(&units, &nodes, input.earlier);
-    let node_configs = compile::node_configs(input, &nodes, &units, &priorities);
-    Plan { node_configs, virtual_ips: accepted.into_verdicts(), groups, health_checks }
+    match input.memory {
+        Memory::NodeConfigs(earlier) => of_cluster(input, earlier),
+        Memory::Standalone(agent) => standalone::plan(input, &agent),
+    }
 }
 
-/// The nodes that these `VirtualIPs` name in `nodePriorities` or `nodeInterfaces`.
-///
-/// Where there are no `Node` objects, as in a folder of manifests, the names still tell who takes part.
-pub fn named_nodes(virtual_ips: &[VirtualIP]) -> BTreeSet<String> {
-    let priorities = virtual_ips.iter().flat_map(|vip| &vip.spec.node_priorities).map(|entry| &entry.node_name);
-    let interfaces = virtual_ips.iter().flat_map(|vip| &vip.spec.node_interfaces).map(|entry| &entry.node_name);
-    priorities.chain(interfaces).flatten().cloned().collect()
+fn of_cluster(input: &Input<'_>, earlier: &[NodeConfig]) -> Plan {
+    let nodes = node::sorted(input.nodes);
+    let health_checks = accept::health_checks(input.health_checks);
+    let mut candidates = accept::virtual_ips(input.virtual_ips, &nodes, &health_checks);
+    allocation::allocate(&mut candidates, earlier);
+    let groups = unit::in_order_of_creation(input.groups, &health_checks);
+    let (units, groups) = unit::assemble(&groups, &candidates);
+    let checks = compile::by_name(input.health_checks);
+    let node_configs = compile::node_configs(&units, &nodes, &checks, input.memory);
+    Plan { node_configs, virtual_ips: candidates.into_verdicts(), groups, health_checks, in_force: InForce::default() }
 }

@@ -1,9 +1,12 @@
 //! A node as the plan sees it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use holdfast_crds::Labels;
+use holdfast_crds::{Labels, VirtualIP};
 use k8s_openapi::api::core::v1::Node;
+
+use crate::memory::Standalone;
 
 /// Name, labels and addresses of a node: all that the plan needs of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,4 +37,35 @@ pub(crate) fn sorted(nodes: &[Node]) -> Vec<ClusterNode> {
     nodes.sort_by(|one, other| one.name.cmp(&other.name));
     nodes.dedup_by(|one, other| one.name == other.name);
     nodes
+}
+
+/// The nodes by name, as far as an agent on its own knows them: those that are described, and made up those that nobody
+/// has described: its own, and those that a `VirtualIP` calls by name.
+pub(crate) fn known_to<'a>(
+    agent: &Standalone<'_>,
+    described: &[Node],
+    virtual_ips: impl Iterator<Item = &'a VirtualIP>,
+) -> Vec<ClusterNode> {
+    let mut nodes = sorted(described);
+    let mut names = named(virtual_ips);
+    names.insert(agent.node);
+    for name in names {
+        if let Err(place) = nodes.binary_search_by(|node| node.name.as_str().cmp(name)) {
+            nodes.insert(place, ClusterNode { name: name.to_owned(), labels: Labels::new(), addresses: Vec::new() });
+        }
+    }
+    for node in nodes.iter_mut().filter(|node| node.name == agent.node) {
+        node.labels.extend(agent.labels.clone());
+    }
+    nodes
+}
+
+/// The nodes that these `VirtualIPs` name: where no Node objects are, the names still tell who takes part.
+fn named<'a>(virtual_ips: impl Iterator<Item = &'a VirtualIP>) -> BTreeSet<&'a str> {
+    let names = |vip: &'a VirtualIP| {
+        let priorities = vip.spec.node_priorities.iter().map(|entry| &entry.node_name);
+        let interfaces = vip.spec.node_interfaces.iter().map(|entry| &entry.node_name);
+        priorities.chain(interfaces).flatten().map(String::as_str)
+    };
+    virtual_ips.flat_map(names).collect()
 }

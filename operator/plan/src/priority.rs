@@ -1,9 +1,15 @@
 //! The priority of each node in each unit: as given, or by spreading masters.
+//!
+//! The operator spreads evenly and remembers where masters were, in the `NodeConfigs`. Agents that do not ask each other
+//! spread by rendezvous hashing: of the nodes that may hold a unit, the one is preferred whose hash with the unit's name
+//! is the highest. A unit moves only if its node leaves, or one comes that is higher; no other object has a say. The
+//! numbers of masters are even on average, not to one.
 
 use std::collections::BTreeMap;
 
 use holdfast_crds::{NodeConfig, Placement};
 
+use crate::memory::Memory;
 use crate::node::ClusterNode;
 use crate::spread::{Load, spread, stable_hash};
 use crate::unit::Unit;
@@ -20,10 +26,26 @@ const LOWEST: u8 = 100;
 /// Priorities by unit, then by node, both as places in their lists.
 pub(crate) type Priorities = Vec<BTreeMap<usize, u8>>;
 
-pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], earlier: &[NodeConfig]) -> Priorities {
+pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], memory: Memory<'_>) -> Priorities {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-    let before = preferred_before(earlier, &names);
-    let spreading: Vec<Load<'_>> = units
+    let preferred: BTreeMap<&str, usize> = match memory {
+        Memory::NodeConfigs(earlier) => evenly_spread(units, &names, earlier),
+        Memory::Standalone(_) => units
+            .iter()
+            .filter_map(|unit| Some((unit.name.as_str(), by_rendezvous(unit, &names).first().copied()?)))
+            .collect(),
+    };
+    let priorities = |unit: &Unit<'_, '_>| match unit.placement {
+        Placement::Priority => given(unit, nodes),
+        Placement::Spread => ranked(unit, preferred.get(unit.name.as_str()).copied(), &names),
+    };
+    units.iter().map(priorities).collect()
+}
+
+/// The preferred node of each unit whose masters are spread, so that no node has many more than another.
+fn evenly_spread<'u>(units: &'u [Unit<'_, '_>], names: &[&str], earlier: &[NodeConfig]) -> BTreeMap<&'u str, usize> {
+    let before = preferred_before(earlier, names);
+    let loads: Vec<Load<'_>> = units
         .iter()
         .filter(|unit| unit.placement == Placement::Spread)
         .map(|unit| Load {
@@ -32,12 +54,18 @@ pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], earlier: &[N
             previous: before.get(unit.name.as_str()).copied(),
         })
         .collect();
-    let mut preferred = spread(&spreading, &names).into_iter();
-    let priorities = |unit: &Unit<'_, '_>| match unit.placement {
-        Placement::Priority => given(unit, nodes),
-        Placement::Spread => ranked(unit, preferred.next().flatten(), &names),
-    };
-    units.iter().map(priorities).collect()
+    let preferred = spread(&loads, names);
+    loads.iter().zip(preferred).filter_map(|(load, node)| Some((load.name, node?))).collect()
+}
+
+/// The nodes of a unit, the one that its name prefers first.
+fn by_rendezvous(unit: &Unit<'_, '_>, names: &[&str]) -> Vec<usize> {
+    let mut nodes = unit.nodes.clone();
+    nodes.sort_by_key(|node| {
+        let name = names.get(*node).copied().unwrap_or_default();
+        (std::cmp::Reverse(stable_hash(&[&unit.name, name])), *node)
+    });
+    nodes
 }
 
 /// The node with the preferred priority in the earlier `NodeConfigs`, by unit.
@@ -64,12 +92,8 @@ fn given(unit: &Unit<'_, '_>, nodes: &[ClusterNode]) -> BTreeMap<usize, u8> {
 
 /// The preferred node first, the others in an order that only their names decide.
 fn ranked(unit: &Unit<'_, '_>, preferred: Option<usize>, names: &[&str]) -> BTreeMap<usize, u8> {
-    let mut backups: Vec<usize> = unit.nodes.iter().copied().filter(|node| Some(*node) != preferred).collect();
-    backups.sort_by_key(|node| {
-        let name = names.get(*node).copied().unwrap_or_default();
-        (std::cmp::Reverse(stable_hash(&[&unit.name, name])), *node)
-    });
+    let backups = by_rendezvous(unit, names).into_iter().filter(|node| Some(*node) != preferred);
     let lower = (1..=u8::MAX).map(|rank| PREFERRED.saturating_sub(STEP.saturating_mul(rank)).max(LOWEST));
     let lower = lower.chain(std::iter::repeat(LOWEST));
-    preferred.map(|node| (node, PREFERRED)).into_iter().chain(backups.into_iter().zip(lower)).collect()
+    preferred.map(|node| (node, PREFERRED)).into_iter().chain(backups.zip(lower)).collect()
 }

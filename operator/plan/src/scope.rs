@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use holdfast_crds::VirtualIPSpec;
+
 /// The interfaces that a `VirtualIP` uses on its nodes.
 ///
 /// Nodes that leave the choice to their agents may end up on any interface, so they overlap with everybody.
@@ -12,6 +14,12 @@ pub(crate) struct InterfaceScope {
 }
 
 impl InterfaceScope {
+    /// The interfaces that a `VirtualIP` may use on any node, whatever its name and labels.
+    pub(crate) fn of_all_nodes(spec: &VirtualIPSpec) -> Self {
+        let named = spec.node_interfaces.iter().map(|entry| Some(entry.interface.as_str()));
+        named.chain([spec.interface.as_deref()]).collect()
+    }
+
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.any || other.any || !self.named.is_disjoint(&other.named)
     }

@@ -8,11 +8,12 @@ use holdfast_crds::{HealthCheckReference, Placement, Preemption, TrackedInterfac
 use crate::accept::{Candidate, Candidates, HealthCheckVerdicts, check_complaint, creation_order, name_of};
 use crate::verdict::Verdict;
 
-type GroupVerdict = Verdict<Reason>;
+pub(crate) type GroupVerdict = Verdict<Reason>;
 
 pub(crate) struct Unit<'c, 'a> {
     /// The name in the `NodeConfig`. That of a group has a slash, which no name of a `VirtualIP` has.
     pub(crate) name: String,
+    /// By name.
     pub(crate) members: Vec<&'c Candidate<'a>>,
     /// The nodes that may hold all members.
     pub(crate) nodes: Vec<usize>,
@@ -23,20 +24,34 @@ pub(crate) struct Unit<'c, 'a> {
     pub(crate) track_interfaces: Vec<&'a TrackedInterface>,
 }
 
-/// Sorts the accepted `VirtualIPs` into units. The members of a group that is refused stand alone.
-pub(crate) fn assemble<'c, 'a>(
+/// A group to be judged, with the health checks that it may refer to.
+pub(crate) struct GroupCandidate<'a, 'h> {
+    pub(crate) group: &'a VirtualIPGroup,
+    pub(crate) health_checks: &'h HealthCheckVerdicts,
+}
+
+/// Groups in the order in which they were created.
+pub(crate) fn in_order_of_creation<'a, 'h>(
     groups: &'a [VirtualIPGroup],
+    health_checks: &'h HealthCheckVerdicts,
+) -> Vec<GroupCandidate<'a, 'h>> {
+    let mut order: Vec<&VirtualIPGroup> = groups.iter().collect();
+    order.sort_by_key(|group| creation_order(&group.metadata));
+    order.into_iter().map(|group| GroupCandidate { group, health_checks }).collect()
+}
+
+/// Sorts the accepted `VirtualIPs` into units. Groups are judged in the given order: the first that names a `VirtualIP`
+/// has it. The members of a group that is refused stand alone.
+pub(crate) fn assemble<'c, 'a>(
+    groups: &[GroupCandidate<'a, '_>],
     candidates: &'c Candidates<'a>,
-    health_checks: &HealthCheckVerdicts,
 ) -> (Vec<Unit<'c, 'a>>, BTreeMap<String, GroupVerdict>) {
     let by_name: BTreeMap<&str, &Candidate<'a>> =
         candidates.0.iter().map(|candidate| (candidate.name, candidate)).collect();
-    let mut order: Vec<&VirtualIPGroup> = groups.iter().collect();
-    order.sort_by_key(|group| creation_order(&group.metadata));
     let mut units = Vec::new();
     let mut verdicts = BTreeMap::new();
     let mut grouped = BTreeMap::new();
-    for group in order {
+    for GroupCandidate { group, health_checks } in groups {
         let verdict = match judge(group, &by_name, &grouped, health_checks) {
             Ok(unit) => {
                 let name = name_of(&group.metadata);
@@ -71,7 +86,9 @@ fn judge<'c, 'a>(
     grouped: &BTreeMap<&str, &str>,
     health_checks: &HealthCheckVerdicts,
 ) -> Result<Unit<'c, 'a>, GroupVerdict> {
-    let members = find_members(group, by_name, grouped)?;
+    let mut members = find_members(group, by_name, grouped)?;
+    // A set has no order: what stands first in the manifest must not make a difference.
+    members.sort_by_key(|member| member.name);
     for (index, reference) in group.spec.health_checks.iter().enumerate() {
         if let Some(complaint) = check_complaint(&reference.name, health_checks) {
             let message = format!("spec.healthChecks[{index}]: {complaint}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_crds::{
     HealthCheck, HealthCheckSpec, NodeConfig, VirtualIP, VirtualIPGroup, VirtualIPGroupSpec, VirtualIPSpec,
 };
-use holdfast_plan::{Input, Plan, plan};
+use holdfast_plan::{Input, Memory, Plan, plan};
 use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeStatus};
 
 /// All objects of a test; lists are given in any order.
@@ -25,7 +25,7 @@ impl World {
             health_checks: &self.health_checks,
             groups: &self.groups,
             nodes: &self.nodes,
-            earlier: &self.earlier,
+            memory: Memory::NodeConfigs(&self.earlier),
         })
     }
 

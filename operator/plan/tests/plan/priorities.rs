@@ -1,7 +1,6 @@
 //! Priorities as given.
 
 use holdfast_crds::{LabelSelector, NodePriority};
-use holdfast_plan::named_nodes;
 
 use crate::objects::{World, labelled, node, priorities, vip_with};
 
@@ -21,10 +20,4 @@ fn the_first_entry_that_matches_a_node_wins_over_the_common_priority() {
     let plan = World { virtual_ips: vec![web], nodes, ..World::default() }.plan();
     let expected = [("a".to_owned(), 200), ("b".to_owned(), 120), ("c".to_owned(), 90)];
     assert_eq!(priorities(&plan, "web"), expected.into());
-}
-
-#[test]
-fn nodes_that_are_only_named_are_found() {
-    let web = vip_with("web", "192.0.2.10", |spec| spec.node_priorities = vec![by_name("a", 100), by_name("b", 99)]);
-    assert_eq!(named_nodes(&[web]), ["a".to_owned(), "b".to_owned()].into());
 }
