@@ -9,6 +9,7 @@
 //! A process that makes a session of its own (setsid) leaves that group and is not found again. What outlives its
 //! program without doing so is killed when the program ends.
 
+mod account;
 mod child;
 mod output;
 mod program;

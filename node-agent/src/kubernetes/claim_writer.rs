@@ -16,7 +16,7 @@ use super::claims::{Claims, Outcome, Wish};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::health::Operation;
-use super::news::{Ending, News};
+use super::news::{Ending, News, changed};
 use super::programmed::Programmed;
 use super::requests::{apply_status, metadata_of_status};
 use super::status::time;
@@ -68,12 +68,12 @@ impl ClaimWriter {
                 self.look(&mut claims, &mut object).await;
             }
             self.start(&mut claims, &mut attempts);
-            let next = claims.next();
+            let next = self.next(&claims);
             tokio::select! {
                 () = self.news.next() => look = true,
                 Some(ended) = attempts.join_next() => finish(&mut claims, ended),
-                _ = self.programmed.changed() => look = true,
-                _ = regained.changed() => claims.doubt_all(),
+                () = changed(&mut self.programmed) => look = true,
+                () = changed(&mut regained) => claims.doubt_all(),
                 () = self.ending.wait() => {}
                 () = sleep_until(next.unwrap_or_else(far_away).into()), if next.is_some() => {}
                 () = sleep(LOOK) => look = true,
@@ -101,7 +101,11 @@ impl ClaimWriter {
         }
     }
 
+    /// While the API server is lost, others find out when it is back: hundreds of claims would only be in its way.
     fn start(&self, claims: &mut Claims, attempts: &mut JoinSet<Ended>) {
+        if self.attempt.connection.is_lost() {
+            return;
+        }
         for (virtual_ip, wish) in claims.take(AT_ONCE.saturating_sub(attempts.len()), Instant::now()) {
             let attempt = self.attempt.clone();
             attempts.spawn(async move {
@@ -111,12 +115,16 @@ impl ClaimWriter {
         }
     }
 
+    fn next(&self, claims: &Claims) -> Option<Instant> {
+        claims.next().filter(|_| !self.attempt.connection.is_lost())
+    }
+
     /// Whoever waits for this bounds the time.
     async fn release_all(&self, mut claims: Claims, mut attempts: JoinSet<Ended>) {
         claims.look(&[]);
         while !claims.is_settled() {
             self.start(&mut claims, &mut attempts);
-            let next = claims.next();
+            let next = self.next(&claims);
             tokio::select! {
                 Some(ended) = attempts.join_next() => finish(&mut claims, ended),
                 () = sleep_until(next.unwrap_or_else(far_away).into()), if next.is_some() => {}

@@ -54,6 +54,11 @@ impl Connection {
         self.regained.subscribe()
     }
 
+    /// Whether the API server cannot be reached.
+    pub fn is_lost(&self) -> bool {
+        self.health().is_lost()
+    }
+
     /// Everything, for people and metrics.
     pub fn snapshot(&self) -> ApiSnapshot {
         self.health().snapshot()

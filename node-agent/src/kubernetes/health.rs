@@ -159,6 +159,11 @@ impl Health {
         }
     }
 
+    /// Whether the API server cannot be reached.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.reach, Reach::LostSince(_))
+    }
+
     /// What the API server refuses, for people; empty when all is well.
     pub(super) fn refused(&self) -> Vec<String> {
         self.refused.values().cloned().collect()

@@ -78,10 +78,7 @@ impl Newsroom {
 impl News {
     /// Waits until something has happened since the last wait.
     pub(super) async fn next(&mut self) {
-        if self.happened.changed().await.is_err() {
-            // Nothing will happen any more.
-            std::future::pending().await
-        }
+        changed(&mut self.happened).await;
     }
 
     /// The strangers, after a look at these counters.
@@ -94,6 +91,13 @@ impl News {
     /// The virtual routers that met another master since the last call.
     pub(super) fn take_met_again(&self) -> BTreeSet<String> {
         std::mem::take(&mut lock(&self.heard).met_again)
+    }
+}
+
+/// Waits for a change of a value; for ever if nobody can change it any more.
+pub(super) async fn changed<T>(value: &mut watch::Receiver<T>) {
+    if value.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -216,3 +216,172 @@ fn listed(messages: &[String]) -> String {
 pub(super) fn time(text: &str) -> Option<Time> {
     text.parse().ok().map(Time)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::super::seen::Identity;
+    use super::super::test_snapshots::{master, router};
+    use super::*;
+    use crate::snapshot::{Obstacle, ObstacleKind};
+    use crate::translate::{Refusal, RefusalKind};
+
+    /// A NodeConfig with these virtual routers, each in a group of its own.
+    fn programmed(routers: &[&str]) -> Programmed {
+        let router = |name: &&str| {
+            json!({
+                "name": name, "virtualIP": name, "group": name, "family": "IPv4", "virtualRouterID": 51,
+                "protocolVersion": 3, "advertisementInterval": "200ms", "priority": 100, "addresses": ["192.0.2.1"],
+            })
+        };
+        let spec = json!({ "virtualRouters": routers.iter().map(router).collect::<Vec<_>>() });
+        Programmed {
+            identity: Some(Identity { uid: "7f3c".to_owned(), generation: 4 }),
+            spec: Arc::new(serde_json::from_value(spec).expect("a spec")),
+            ..Programmed::default()
+        }
+    }
+
+    fn snapshot(virtual_routers: Vec<RouterSnapshot>) -> Snapshot {
+        Snapshot { virtual_routers, ..Snapshot::default() }
+    }
+
+    /// The status an hour into 2026.
+    fn observe(snapshot: &Snapshot, programmed: &Programmed, conditions: &[Condition]) -> NodeConfigStatus {
+        status(&Observed {
+            snapshot,
+            checks: &[],
+            programmed,
+            sightings: &Sightings::default(),
+            conditions,
+            leaving: false,
+            now: Instant::now(),
+            clock: "2026-01-01T01:00:00Z".parse().expect("a time"),
+        })
+    }
+
+    fn states(status: &NodeConfigStatus) -> Vec<(&str, RouterState)> {
+        status.virtual_routers.iter().map(|router| (router.name.as_str(), router.state)).collect()
+    }
+
+    #[test]
+    fn every_virtual_router_of_the_node_config_has_a_state() {
+        let running = snapshot(vec![router("b"), master("a", 1), router("gone")]);
+        let status = observe(&running, &programmed(&["a", "b", "new"]), &[]);
+        use RouterState::{Backup, Init, Master};
+        let expected = [("a", Master), ("b", Backup), ("new", Init), ("gone", Backup)];
+        assert_eq!(states(&status), expected, "in the order of the NodeConfig; what is on its way out comes last");
+        let summary = NodeConfigSummary { master: 1, backup: 2, fault: 0 };
+        assert_eq!((status.summary, status.observed_generation), (Some(summary), Some(4)));
+    }
+
+    #[test]
+    fn a_state_says_since_when_and_why() {
+        let mut silent = master("web", 7);
+        silent.reason = "MasterSilent".to_owned();
+        silent.message = "192.0.2.12 has not advertised in time".to_owned();
+        silent.master_address = Some(IpAddr::from([192, 0, 2, 11]));
+        silent.transitions = 3;
+        let status = observe(&snapshot(vec![silent]), &programmed(&["web"]), &[]);
+        let expected = json!({
+            "name": "web", "state": "MASTER", "priority": 100, "interface": "eth0", "transitions": 3,
+            "since": "2026-01-01T00:00:07Z", "masterAddress": "192.0.2.11",
+            "reason": "MasterSilent: 192.0.2.12 has not advertised in time",
+        });
+        assert_eq!(serde_json::to_value(&status.virtual_routers[0]).expect("JSON"), expected);
+    }
+
+    #[test]
+    fn what_the_node_cannot_run_is_a_fault_with_its_reason() {
+        for (kind, reason) in [
+            (RefusalKind::PasswordMissing, ProgrammedReason::PasswordKeyNotFound),
+            (RefusalKind::Configuration, ProgrammedReason::NodeRejected),
+        ] {
+            let refusal = Refusal { group: "web".to_owned(), reason: "no".to_owned(), kind };
+            let refused = Programmed { refusals: vec![refusal], ..programmed(&["web", "other"]) };
+            let status = observe(&snapshot(vec![router("other")]), &refused, &[]);
+            assert_eq!(states(&status), [("web", RouterState::Fault), ("other", RouterState::Backup)]);
+            assert_eq!(status.virtual_routers[0].reason.as_deref(), Some(reason.to_string().as_str()));
+            let condition = &status.conditions[0];
+            assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", reason.to_string().as_str()));
+            assert_eq!(condition.message, "web: group \"web\": no");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_is_missing_keeps_the_node_config_from_being_programmed() {
+        let obstacle = |kind| {
+            let message = "there is no interface eth7".to_owned();
+            snapshot(vec![RouterSnapshot { obstacle: Some(Obstacle { kind, message }), ..router("web") }])
+        };
+        for (kind, reason) in
+            [(ObstacleKind::InterfaceMissing, "InterfaceNotFound"), (ObstacleKind::InterfaceDown, "Programmed")]
+        {
+            let status = observe(&obstacle(kind), &programmed(&["web"]), &[]);
+            assert_eq!(status.conditions[0].reason, reason);
+        }
+    }
+
+    #[test]
+    fn the_condition_keeps_its_time_while_its_status_stays() {
+        let before = observe(&snapshot(vec![]), &programmed(&[]), &[]).conditions;
+        let earlier = Time("2025-06-01T00:00:00Z".parse().expect("a time"));
+        let before = vec![Condition { last_transition_time: earlier.clone(), ..before[0].clone() }];
+        let same = observe(&snapshot(vec![router("web")]), &programmed(&["web"]), &before);
+        assert_eq!(same.conditions[0].last_transition_time, earlier);
+        let unread = Programmed { identity: None, ..programmed(&["web"]) };
+        let other = observe(&snapshot(vec![router("web")]), &unread, &before);
+        assert_eq!((other.conditions[0].reason.as_str(), other.observed_generation), ("Pending", None));
+        assert_ne!(other.conditions[0].last_transition_time, earlier);
+    }
+
+    #[test]
+    fn one_that_makes_no_sense_is_rejected_as_a_whole() {
+        let problem = Some("NodeConfig \"a\" makes no sense to this agent".to_owned());
+        let status = observe(&snapshot(vec![router("web")]), &Programmed { problem, ..programmed(&["web"]) }, &[]);
+        assert_eq!(status.conditions[0].reason, "NodeRejected");
+        assert_eq!(states(&status), [("web", RouterState::Backup)], "what was in force goes on");
+    }
+
+    #[test]
+    fn interfaces_have_their_addresses_with_prefix_lengths() {
+        let interface = |name: &str, addresses: &[&str]| InterfaceSnapshot {
+            name: name.to_owned(),
+            up: true,
+            addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
+            counters: BTreeMap::new(),
+        };
+        let interfaces = vec![interface("eth1", &[]), interface("eth0", &["192.0.2.11/24", "2001:db8::11/64"])];
+        let status = observe(&Snapshot { interfaces, ..Snapshot::default() }, &programmed(&[]), &[]);
+        let expected = json!([
+            { "name": "eth0", "addresses": ["192.0.2.11/24", "2001:db8::11/64"], "up": true },
+            { "name": "eth1", "up": true },
+        ]);
+        assert_eq!(serde_json::to_value(&status.interfaces).expect("JSON"), expected);
+    }
+
+    #[test]
+    fn a_long_list_of_problems_is_shortened() {
+        let messages: Vec<String> = (1..=5).map(|number| format!("problem {number}")).collect();
+        assert_eq!(listed(&messages), "problem 1; problem 2; problem 3; and 2 more");
+        assert_eq!(listed(&messages[..2]), "problem 1; problem 2");
+    }
+
+    #[test]
+    fn only_the_words_of_health_checks_may_wait() {
+        let check = |passing, message: &str| HealthCheckResult {
+            name: "nginx".to_owned(),
+            passing: Some(passing),
+            message: Some(message.to_owned()),
+            since: None,
+        };
+        let with = |check| NodeConfigStatus { health_checks: vec![check], ..NodeConfigStatus::default() };
+        let (one, other, failing) = (with(check(true, "one")), with(check(true, "other")), with(check(false, "one")));
+        assert_eq!(without_messages(&one), without_messages(&other));
+        assert_ne!(without_messages(&one), without_messages(&failing));
+    }
+}

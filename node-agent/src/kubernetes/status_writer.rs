@@ -16,7 +16,7 @@ use super::access::REQUEST_LIMIT;
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::health::Operation;
-use super::news::{Ending, News};
+use super::news::{Ending, News, changed};
 use super::pace::{Difference, Pace};
 use super::programmed::Programmed;
 use super::requests::apply_status;
@@ -32,6 +32,9 @@ pub(super) const MANAGER: &str = "holdfast-agent";
 
 /// Between two looks without news: addresses of interfaces change without any.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Between two looks with news.
+const BREATHER: Duration = Duration::from_millis(10);
 
 /// How long the first status waits for the NodeConfig to be read: before that it could not say which version is in force.
 const FIRST: Duration = Duration::from_secs(3);
@@ -88,9 +91,10 @@ impl StatusWriter {
                 continue;
             }
             tokio::select! {
-                () = self.news.next() => {}
-                _ = self.programmed.changed() => progress.pace.encourage(),
-                _ = regained.changed() => progress.pace.encourage(),
+                // News come in crowds, and one look sees them all.
+                () = self.news.next() => sleep(BREATHER).await,
+                () = changed(&mut self.programmed) => progress.pace.encourage(),
+                () = changed(&mut regained) => progress.pace.encourage(),
                 () = self.ending.wait() => {}
                 () = sleep(LOOK) => {}
                 () = sleep_until(due.unwrap_or(now + LOOK).into()) => {}

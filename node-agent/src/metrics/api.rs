@@ -1,31 +1,33 @@
 //! Metrics of an agent that runs on Kubernetes.
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Counters, Gauges, count, set};
+use super::{Counters, count};
 use crate::kubernetes::ApiSnapshot;
 
 pub(super) fn register(registry: &mut Registry, api: &ApiSnapshot) {
     let registry = registry.sub_registry_with_prefix("holdfast_api");
-    let (reachable, last_success, requests) = (Gauges::default(), Gauges::default(), Counters::default());
     if let Some(answers) = api.reachable {
-        set(&reachable, &Vec::new(), i64::from(answers));
+        register_gauge(registry, "reachable", "Whether the last request to the API server was answered", answers);
     }
     if let Some(seconds) = api.last_success {
-        set(&last_success, &Vec::new(), seconds);
+        let help = "When the API server answered last, in seconds since 1970";
+        register_gauge(registry, "last_success_timestamp_seconds", help, i64::try_from(seconds).unwrap_or(i64::MAX));
     }
+    let requests = Counters::default();
     for (operation, results) in &api.requests {
         for (result, number) in results {
             count(&requests, &vec![("operation", operation.clone()), ("result", result.clone())], *number);
         }
     }
-    registry.register("reachable", "Whether the last request to the API server was answered", reachable);
-    registry.register(
-        "last_success_timestamp_seconds",
-        "When the API server answered last, in seconds since 1970",
-        last_success,
-    );
     registry.register("requests", "Requests to the API server, by operation and result", requests);
+}
+
+fn register_gauge(registry: &mut Registry, name: &str, help: &str, value: impl Into<i64>) {
+    let gauge = Gauge::<i64>::default();
+    gauge.set(value.into());
+    registry.register(name, help, gauge);
 }
 
 #[cfg(test)]
@@ -65,6 +67,7 @@ mod tests {
 
     #[test]
     fn before_the_first_answer_nothing_is_claimed() {
-        assert!(!rendered(&ApiSnapshot::default()).contains("holdfast_api_reachable 0"));
+        let text = rendered(&ApiSnapshot::default());
+        assert!(!text.contains("reachable") && !text.contains("last_success"), "{text}");
     }
 }

@@ -5,8 +5,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, User};
+use nix::unistd::{Gid, Uid};
 use thiserror::Error;
+
+use super::account::{AccountError, account};
 
 /// A program that has been looked at, and whom to run it as.
 #[derive(Debug)]
@@ -35,10 +37,8 @@ pub(in crate::checks) enum ProgramError {
     Writable { path: PathBuf, mode: u32 },
     #[error("{} is not an executable file", .0.display())]
     NotExecutable(PathBuf),
-    #[error("there is no user {0} on this node")]
-    NoUser(String),
-    #[error("cannot look up user {user}: {source}")]
-    LookUpUser { user: String, source: nix::Error },
+    #[error(transparent)]
+    Account(#[from] AccountError),
 }
 
 impl Program {
@@ -58,8 +58,8 @@ impl Program {
         if !metadata.is_file() || metadata.mode() & 0o111 == 0 {
             return Err(ProgramError::NotExecutable(path));
         }
-        let account = account(user)?;
-        Ok(Self { path, arguments: arguments.to_vec(), user: account.uid, group: account.gid })
+        let (user, group) = account(user)?;
+        Ok(Self { path, arguments: arguments.to_vec(), user, group })
     }
 }
 
@@ -99,12 +99,6 @@ fn resolve(path: &Path) -> Result<PathBuf, ProgramError> {
 
 fn look(path: &Path) -> Result<Metadata, ProgramError> {
     fs::symlink_metadata(path).map_err(|source| ProgramError::Look { path: path.to_owned(), source })
-}
-
-fn account(user: &str) -> Result<User, ProgramError> {
-    User::from_name(user)
-        .map_err(|source| ProgramError::LookUpUser { user: user.to_owned(), source })?
-        .ok_or_else(|| ProgramError::NoUser(user.to_owned()))
 }
 
 #[cfg(test)]
@@ -240,6 +234,6 @@ mod tests {
     fn an_unknown_user_is_refused() {
         let folder = command_folder();
         let found = Program::find(folder.path(), &["good".to_owned()], "no-such-user");
-        assert!(matches!(found, Err(ProgramError::NoUser(_))), "{found:?}");
+        assert!(matches!(found, Err(ProgramError::Account(AccountError::Unknown(_)))), "{found:?}");
     }
 }
