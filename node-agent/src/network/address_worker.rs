@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::interfaces::Placement;
+use super::interfaces::{InterfaceIndex, Placement};
 use super::local_route;
 use super::netlink::{AddressCommands, AddressRequest, Outcome};
 use crate::system;
@@ -149,8 +149,8 @@ impl Worker {
         if !self.shared.stopped.load(Ordering::Relaxed) {
             let mut outcomes = Vec::with_capacity(requests.len());
             self.commands.execute(requests, &mut outcomes);
-            if let Some(address) = last_new_ipv6(requests, &outcomes) {
-                local_route::wait(address);
+            if let Some((address, interface)) = last_new_ipv6(requests, &outcomes) {
+                local_route::wait(address, interface);
             }
             self.tell(Completed::Programmed(outcomes));
         }
@@ -173,10 +173,10 @@ impl Worker {
 }
 
 /// The kernel installs the routes of a batch in its order, so the last one speaks for all.
-fn last_new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<Ipv6Addr> {
+fn last_new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(Ipv6Addr, InterfaceIndex)> {
     let added = |(request, outcome): (&AddressRequest, &Outcome)| match (request, outcome) {
         (AddressRequest::Add(placement) | AddressRequest::Restore(placement), Ok(())) => match placement.address {
-            IpAddr::V6(address) => Some(address),
+            IpAddr::V6(address) => Some((address, placement.interface)),
             IpAddr::V4(_) => None,
         },
         _ => None,
