@@ -25,16 +25,19 @@ pub(super) struct Round<'r, 'a> {
 
 impl Round<'_, '_> {
     /// What must keep its last good version, if there is more than before. `nodes` are those of the folder.
+    ///
+    /// Groups come after their members, which they may be refused for, and nodes last: what they break, last good
+    /// versions do not mend.
     pub(super) fn keep_more(&self, nodes: &[Node]) -> Option<Kept> {
         let mut more = self.kept.clone();
         self.keep_virtual_ips(&mut more);
-        self.keep_groups(&mut more);
-        let has_grown = |more: &Kept| {
-            more.virtual_ips.len() + more.groups.len() > self.kept.virtual_ips.len() + self.kept.groups.len()
-        };
-        // If last good versions are refused, it is the nodes that have changed.
-        more.nodes |= !has_grown(&more) && self.refuses_kept() && self.in_force.nodes != nodes;
-        (has_grown(&more) || more.nodes != self.kept.nodes).then_some(more)
+        if more.len() == self.kept.len() {
+            self.keep_groups(&mut more);
+        }
+        if more.len() == self.kept.len() {
+            more.nodes |= self.refuses_kept() && self.in_force.nodes != nodes;
+        }
+        (more.len() > self.kept.len() || more.nodes != self.kept.nodes).then_some(more)
     }
 
     fn keep_virtual_ips(&self, more: &mut Kept) {

@@ -21,6 +21,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    pub(super) fn len(&self) -> usize {
+        self.virtual_ips.len() + self.groups.len()
+    }
+
     pub(super) fn has_virtual_ip(&self, name: &str) -> bool {
         self.virtual_ips.contains_key(name)
     }

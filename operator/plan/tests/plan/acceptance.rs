@@ -1,15 +1,11 @@
 //! Which VirtualIPs are accepted, and what the others are told.
 
 use holdfast_crds::condition::{AcceptedReason as Reason, ConditionReason, HealthCheckAcceptedReason};
-use holdfast_crds::{HealthCheckReference, LabelSelector, Transport};
+use holdfast_crds::{LabelSelector, Transport};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::objects::{World, check, node, node_at, vip, vip_with};
-
-fn reference(name: &str) -> HealthCheckReference {
-    HealthCheckReference { name: name.into(), weight: None, reverse: false }
-}
+use crate::objects::{World, check, node, node_at, reference, vip, vip_with};
 
 fn verdict(world: &World, name: &str) -> (Reason, String) {
     let plan = world.plan();

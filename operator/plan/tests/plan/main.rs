@@ -15,3 +15,6 @@ mod objects;
 mod peers;
 mod priorities;
 mod properties;
+mod standalone_claims;
+mod standalone_in_force;
+mod standalone_properties;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use holdfast_crds::{
-    HealthCheck, HealthCheckSpec, NodeConfig, VirtualIP, VirtualIPGroup, VirtualIPGroupSpec, VirtualIPSpec,
+    HealthCheck, HealthCheckReference, HealthCheckSpec, Labels, NodeConfig, VirtualIP, VirtualIPGroup,
+    VirtualIPGroupSpec, VirtualIPSpec,
 };
-use holdfast_plan::{Input, Memory, Plan, plan};
+use holdfast_plan::{InForce, Input, Memory, Plan, Standalone, plan};
 use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeStatus};
 
 /// All objects of a test; lists are given in any order.
@@ -34,6 +35,45 @@ impl World {
         self.earlier = plan.node_configs.iter().map(|(node, spec)| NodeConfig::new(node, spec.clone())).collect();
         self
     }
+}
+
+/// An agent with a folder of manifests, and what it remembers.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    pub(crate) node: String,
+    pub(crate) labels: Labels,
+    pub(crate) in_force: InForce,
+}
+
+impl Agent {
+    pub(crate) fn new(node: &str) -> Self {
+        Self { node: node.to_owned(), labels: Labels::new(), in_force: InForce::default() }
+    }
+
+    /// Reads the folder, and remembers what came of it.
+    pub(crate) fn follow(&mut self, folder: &World) -> Plan {
+        let Self { node, labels, in_force } = self;
+        let plan = plan(&Input {
+            virtual_ips: &folder.virtual_ips,
+            health_checks: &folder.health_checks,
+            groups: &folder.groups,
+            nodes: &folder.nodes,
+            memory: Memory::Standalone(Standalone { node, labels, in_force }),
+        });
+        self.in_force = plan.in_force.clone();
+        plan
+    }
+
+    /// What it runs after having read the folder: the virtual router ID of each router.
+    pub(crate) fn runs(&mut self, folder: &World) -> BTreeMap<String, u8> {
+        let plan = self.follow(folder);
+        let routers = plan.node_configs[&self.node].virtual_routers.iter();
+        routers.map(|router| (router.name.clone(), router.virtual_router_id)).collect()
+    }
+}
+
+pub(crate) fn reference(name: &str) -> HealthCheckReference {
+    HealthCheckReference { name: name.into(), weight: None, reverse: false }
 }
 
 pub(crate) fn vip(name: &str, address: &str) -> VirtualIP {
