@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_that_selects_nobody_is_a_mistake_only_if_the_nodes_are_described() {
+    fn what_the_plan_refuses_is_a_problem_of_its_file_and_object() {
         let text = vip("nodeSelector: {matchLabels: {edge: \"yes\"}}")
             + "---\napiVersion: holdfast.dev/v1alpha1\nkind: VirtualIPGroup\nmetadata: {name: all}\n\
                spec: {members: [web, other]}\n---\n"

@@ -35,6 +35,12 @@ impl Folder {
         &self.0
     }
 
+    /// Where the files really are. It changes when the folder is swapped as a whole: by a link to it, or by the link
+    /// `..data` in a mounted ConfigMap, through which all its files lead.
+    pub(super) fn place(&self) -> Option<PathBuf> {
+        fs::canonicalize(self.0.join("..data")).or_else(|_| fs::canonicalize(&self.0)).ok()
+    }
+
     /// The text of every manifest.
     pub fn read(&self) -> Result<Files, FolderError> {
         let failed = |source| FolderError { path: self.0.display().to_string(), source };

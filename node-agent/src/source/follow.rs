@@ -2,8 +2,10 @@
 //! file systems tell nothing and files may be links to elsewhere.
 //!
 //! A look may come while somebody writes. So a change counts only once it has stayed for a moment: half a file is not
-//! taken for a file, nor one that was emptied to be filled again for one whose objects are to go.
+//! taken for a file, nor one that is to be written anew for one whose objects are to go (see `grace.rs`). A folder that
+//! is swapped as a whole is complete.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +13,9 @@ use holdfast_crds::NodeConfigSpec;
 use inotify::{Inotify, WatchMask};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::compile::{NodeIdentity, compile};
+use super::compile::{Compiled, NodeIdentity, compile};
 use super::folder::Folder;
+use super::grace::Missing;
 use super::manifests::{Files, Manifests};
 use super::problem::Problem;
 use crate::passwords::Passwords;
@@ -20,9 +23,6 @@ use crate::readable::Readable;
 
 /// Several files written together make one change, and one that is being written settles first.
 const SETTLING: Duration = Duration::from_millis(50);
-
-/// A file that is emptied is most often about to be filled: by a shell, with the output of a slow command.
-const SETTLING_OF_EMPTIED: Duration = Duration::from_secs(2);
 
 /// How long files may go on changing before they count as they are.
 const SETTLED_AT_LAST: Duration = Duration::from_secs(10);
@@ -49,7 +49,18 @@ pub struct Follower {
     identity: NodeIdentity,
     manifests: Manifests,
     seen: Option<Seen>,
+    /// The files as they count now, also while the folder cannot be read.
+    files: Files,
+    /// Where they were.
+    place: Option<PathBuf>,
+    missing: Missing,
+    /// What this node runs, once it runs something.
+    spec: Option<NodeConfigSpec>,
+    compile: Compile,
 }
+
+/// What manifests come to on a node.
+type Compile = fn(&Manifests, &NodeIdentity) -> Compiled;
 
 /// What was there at a look. Reading is cheap, applying every rule to thousands of objects is not.
 #[derive(PartialEq)]
@@ -61,7 +72,10 @@ struct Seen {
 impl Follower {
     /// Follows `folder` for this node, beginning with the objects of an earlier run.
     pub fn new(folder: Folder, passwords: Passwords, identity: NodeIdentity, manifests: Manifests) -> Self {
-        Self { folder, passwords, identity, manifests, seen: None }
+        let files = manifests.as_files();
+        let missing = Missing::default();
+        let compile: Compile = |manifests, identity| compile(manifests.objects(), identity, manifests.in_force());
+        Self { folder, passwords, identity, manifests, seen: None, files, place: None, missing, spec: None, compile }
     }
 
     /// The objects in force.
@@ -78,7 +92,7 @@ impl Follower {
             let found = self.look();
             match &self.seen {
                 None => return self.take_in(found),
-                Some(seen) if *seen == found => {}
+                Some(seen) if *seen == found => self.place = self.folder.place(),
                 Some(_) => {
                     let settled = self.settle(found).await;
                     if self.seen.as_ref() != Some(&settled) {
@@ -86,24 +100,32 @@ impl Follower {
                     }
                 }
             }
+            let now = Instant::now();
+            let limit = self.missing.next_end(now).map_or(RESCAN, |end| RESCAN.min(end - now));
             match notices {
-                Some(notices) => wait_for_notice(&notices).await,
+                Some(notices) => wait_for_notice(&notices, limit).await,
                 None => sleep(RETRY).await,
             }
         }
     }
 
-    fn look(&self) -> Seen {
-        let files = self.folder.read().map_err(|error| error.to_string());
+    fn look(&mut self) -> Seen {
+        let place = self.folder.place();
+        let mut files = self.folder.read().map_err(|error| error.to_string());
+        if let Ok(found) = &mut files {
+            let is_swapped = self.place.is_some() && self.place != place;
+            let there = found.clone();
+            let is_gone = |file: &str| is_swapped || self.manifests.has_moved(file, &there);
+            self.missing.hold(Instant::now(), &self.files, found, is_gone);
+        }
         Seen { files, passwords: self.passwords.fingerprint() }
     }
 
     /// Looks again and again until two looks find the same.
-    async fn settle(&self, mut found: Seen) -> Seen {
+    async fn settle(&mut self, mut found: Seen) -> Seen {
         let last = Instant::now() + SETTLED_AT_LAST;
         while Instant::now() < last {
-            let emptied = self.seen.as_ref().is_some_and(|seen| found.has_emptied(seen));
-            sleep(if emptied { SETTLING_OF_EMPTIED } else { SETTLING }).await;
+            sleep(SETTLING).await;
             let again = self.look();
             if again == found {
                 break;
@@ -115,15 +137,38 @@ impl Follower {
 
     /// Makes what was found the configuration.
     fn take_in(&mut self, found: Seen) -> Update {
+        // A fault in the rules must not end the following: what runs goes on.
+        let compiled = catch_unwind(AssertUnwindSafe(|| self.compile(&found)));
+        if let Ok(files) = &found.files {
+            self.files.clone_from(files);
+            self.place = self.folder.place();
+        }
+        self.seen = Some(found);
+        let (manifests, Compiled { spec, problems, .. }) = match (compiled, &self.spec) {
+            (Ok(compiled), _) => compiled,
+            (Err(_), Some(spec)) => return Update { spec: spec.clone(), problems: vec![internal_error()] },
+            // Nothing runs yet but for what an earlier run has left.
+            (Err(_), None) => {
+                let mut compiled = (self.compile)(&self.manifests, &self.identity);
+                compiled.problems.push(internal_error());
+                (self.manifests.clone(), compiled)
+            }
+        };
+        self.manifests = manifests;
+        self.spec = Some(spec.clone());
+        Update { spec, problems }
+    }
+
+    fn compile(&self, found: &Seen) -> (Manifests, Compiled) {
+        let mut manifests = self.manifests.clone();
         let mut problems = match &found.files {
-            Ok(files) => self.manifests.update(files),
+            Ok(files) => manifests.update(files),
             Err(error) => vec![Problem { message: error.clone(), ..Problem::default() }],
         };
-        self.seen = Some(found);
-        let compiled = compile(self.manifests.objects(), &self.identity, self.manifests.in_force());
-        self.manifests.set_in_force(compiled.in_force);
-        problems.extend(compiled.problems);
-        Update { spec: compiled.spec, problems }
+        let mut compiled = (self.compile)(&manifests, &self.identity);
+        manifests.set_in_force(std::mem::take(&mut compiled.in_force));
+        problems.append(&mut compiled.problems);
+        (manifests, Compiled { problems, ..compiled })
     }
 
     /// Watches the folders, and the link if one leads to the manifests. The first notice stays until the next watch is
@@ -147,17 +192,14 @@ impl Follower {
     }
 }
 
-impl Seen {
-    /// Whether a file that had something has nothing any more.
-    fn has_emptied(&self, before: &Self) -> bool {
-        let (Ok(now), Ok(before)) = (&self.files, &before.files) else { return false };
-        let is_blank = |text: &Result<String, String>| text.as_ref().is_ok_and(|text| text.trim().is_empty());
-        now.iter().any(|(name, text)| is_blank(text) && before.get(name).is_some_and(|before| !is_blank(before)))
-    }
+fn internal_error() -> Problem {
+    let message =
+        "an internal error, see the log: what was in force stays in force; please report it with the manifests";
+    Problem { message: message.to_owned(), ..Problem::default() }
 }
 
-async fn wait_for_notice(notices: &Readable) {
-    if timeout(RESCAN, notices.wait()).await.is_ok() {
+async fn wait_for_notice(notices: &Readable, limit: Duration) {
+    if timeout(limit, notices.wait()).await.is_ok() {
         sleep(SETTLING).await;
     }
 }
@@ -167,6 +209,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
+    use super::super::grace::GRACE;
     use super::*;
 
     const WEB: &str = "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: web}\n\
@@ -175,6 +218,12 @@ mod tests {
     fn follower(path: &std::path::Path) -> Follower {
         let identity = NodeIdentity { name: "a".to_owned(), labels: BTreeMap::new() };
         Follower::new(Folder::new(path), Passwords::default(), identity, Manifests::default())
+    }
+
+    /// The same agent, started anew.
+    fn again(before: &Follower) -> Follower {
+        let saved = Manifests::load(before.manifests().save());
+        Follower::new(before.folder.clone(), Passwords::default(), before.identity.clone(), saved)
     }
 
     async fn changed(follower: &mut Follower) -> Update {
@@ -255,6 +304,114 @@ mod tests {
         changed(&mut follower).await;
         fs::write(&path, "").expect("emptied");
         assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_removed_to_be_written_anew_loses_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        changed(&mut follower).await;
+        let writer = tokio::spawn(async move {
+            fs::remove_file(&path).expect("removed");
+            sleep(SETTLING * 10).await;
+            fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.2")).expect("written");
+        });
+        let update = changed(&mut follower).await;
+        writer.await.expect("written");
+        assert_eq!(update.spec.virtual_routers[0].addresses, ["192.0.2.2"], "not one without it");
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_run_saved_is_in_force_for_a_moment_although_its_file_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
+        let mut before = follower(folder.path());
+        changed(&mut before).await;
+        fs::remove_file(folder.path().join("web.yaml")).expect("removed");
+
+        let started = Instant::now();
+        let mut after = again(&before);
+        assert_eq!(changed(&mut after).await.spec.virtual_routers.len(), 1);
+        assert!(changed(&mut after).await.spec.virtual_routers.is_empty());
+        assert!(started.elapsed() >= GRACE);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_renamed_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        let before = changed(&mut follower).await;
+        fs::rename(folder.path().join("web.yaml"), folder.path().join("new.yaml")).expect("renamed");
+        assert_eq!(changed(&mut follower).await, before, "no object is in two files, and none is gone");
+        assert_eq!(follower.manifests().objects().map(|(file, _)| file).collect::<Vec<_>>(), ["new.yaml"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_swapped_as_a_whole_is_complete_at_once() {
+        let base = tempfile::tempdir().expect("a folder");
+        for (version, file) in [("..one", "web.yaml"), ("..two", "other.yaml")] {
+            fs::create_dir(base.path().join(version)).expect("a folder");
+            let text = WEB.replace("name: web", &format!("name: {}", &file[..3])).replace("192.0.2.1", "192.0.2.2");
+            fs::write(base.path().join(version).join(file), text).expect("a file");
+        }
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, base.path().join(name)).expect("a link");
+        link("..one", "..data");
+        link("..data/web.yaml", "web.yaml");
+        let mut follower = follower(base.path());
+        changed(&mut follower).await;
+
+        let swapped = Instant::now();
+        link("..two", "..next");
+        link("..data/other.yaml", "other.yaml");
+        fs::rename(base.path().join("..next"), base.path().join("..data")).expect("swapped");
+        fs::remove_file(base.path().join("web.yaml")).expect("removed");
+        let update = changed(&mut follower).await;
+        assert_eq!(update.problems, []);
+        assert_eq!(update.spec.virtual_routers.iter().map(|router| &router.name[..]).collect::<Vec<_>>(), ["oth"]);
+        assert!(swapped.elapsed() < GRACE);
+    }
+
+    #[tokio::test]
+    async fn what_the_plan_refuses_after_a_change_stays_in_force_also_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        let good = changed(&mut follower).await;
+        fs::write(&path, WEB.replace("spec: {", "spec: {healthChecks: [{name: typo}], ")).expect("a file");
+        let bad = changed(&mut follower).await;
+        assert_eq!(bad.spec, good.spec);
+        assert!(bad.problems[0].to_string().starts_with("web.yaml: VirtualIP/web: spec.healthChecks[0]"), "{bad:?}");
+
+        let mut after = again(&follower);
+        assert_eq!(changed(&mut after).await, bad);
+        fs::write(&path, WEB).expect("a file");
+        assert_eq!(changed(&mut after).await, good);
+    }
+
+    #[tokio::test]
+    async fn a_fault_in_the_rules_changes_nothing_and_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, WEB).expect("a file");
+        let mut follower = follower(folder.path());
+        let good = changed(&mut follower).await;
+        let sound = follower.compile;
+        follower.compile = |_, _| panic!("a fault, for this test");
+        fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.2")).expect("a file");
+        let update = changed(&mut follower).await;
+        assert_eq!((update.spec, update.problems), (good.spec, vec![internal_error()]));
+
+        follower.compile = sound;
+        fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.3")).expect("a file");
+        let update = changed(&mut follower).await;
+        assert_eq!(
+            (&update.spec.virtual_routers[0].addresses[..], update.problems),
+            (&["192.0.2.3".to_owned()][..], vec![])
+        );
     }
 
     #[tokio::test]

@@ -80,6 +80,28 @@ impl Manifests {
             .flat_map(|(file, documents)| documents.iter().map(|document| (file.as_str(), &document.object)))
     }
 
+    /// The files, as if they were in a folder.
+    pub(super) fn as_files(&self) -> Files {
+        let text = |documents: &[Document]| {
+            // Whatever is JSON is YAML.
+            documents.iter().map(|document| document.value.to_string()).collect::<Vec<_>>().join("\n---\n")
+        };
+        self.files.iter().map(|(file, documents)| (file.clone(), Ok(text(documents)))).collect()
+    }
+
+    /// Whether everything that `file` held is in other files by now.
+    pub(super) fn has_moved(&self, file: &str, found: &Files) -> bool {
+        let elsewhere: BTreeSet<Key> = found
+            .iter()
+            .filter(|(other, _)| *other != file)
+            .filter_map(|(other, text)| parse_file(other, text.as_ref().ok()?).ok())
+            .flatten()
+            .map(|document| document.object.key())
+            .collect();
+        let held = self.files.get(file).into_iter().flatten();
+        held.into_iter().all(|document| elsewhere.contains(&document.object.key()))
+    }
+
     /// Takes in what is in the folder now, and returns everything that is wrong with it.
     pub fn update(&mut self, files: &Files) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -166,6 +188,7 @@ fn load_documents(file: &str, values: Vec<Value>) -> Vec<Document> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compile::{NodeIdentity, compile};
     use super::*;
 
     fn vip(name: &str, address: &str) -> String {
@@ -247,11 +270,64 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_comes_back() {
+    fn what_has_moved_to_other_files_is_known() {
         let mut manifests = Manifests::default();
-        manifests.update(&files(&[("a.yaml", &vip("a", "192.0.2.1"))]));
+        let (a, b) = (vip("a", "192.0.2.1"), vip("b", "192.0.2.2"));
+        manifests.update(&files(&[("both.yaml", &format!("{a}---\n{b}"))]));
+        assert!(manifests.has_moved("both.yaml", &files(&[("a.yaml", &a), ("b.yaml", &b)])));
+        assert!(!manifests.has_moved("both.yaml", &files(&[("a.yaml", &a)])));
+    }
+
+    /// One object of each kind, all of them in force.
+    fn planned() -> Manifests {
+        let check = "apiVersion: holdfast.dev/v1alpha1\nkind: HealthCheck\nmetadata: {name: page}\n\
+                     spec: {http: {port: 80, path: /health, headers: [{name: X-Text, value: \"a: \\\"b\\\" #\"}]}}\n";
+        let group = "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIPGroup\nmetadata: {name: all}\n\
+                     spec: {members: [a, b], healthChecks: [{name: page}]}\n";
+        let node = "apiVersion: v1\nkind: Node\nmetadata: {name: node-n, labels: {edge: \"yes\"}}\n\
+                    status: {addresses: [{type: InternalIP, address: 192.0.2.9}]}\n";
+        let text = [&vip("a", "192.0.2.1"), &vip("b", "\"2001:db8::1/64\""), check, group, node].join("---\n");
+        let mut manifests = Manifests::default();
+        assert_eq!(manifests.update(&files(&[("all.yaml", &text)])), []);
+        let identity = NodeIdentity { name: "node-n".to_owned(), labels: BTreeMap::new() };
+        let compiled = compile(manifests.objects(), &identity, manifests.in_force());
+        assert_eq!(compiled.problems, []);
+        manifests.set_in_force(compiled.in_force);
+        manifests
+    }
+
+    #[test]
+    fn what_is_saved_comes_back_with_what_is_in_force() {
+        let manifests = planned();
         let text = serde_json::to_string(&manifests.save()).expect("JSON");
         let saved: SavedManifests = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(Manifests::load(saved), manifests);
+        let loaded = Manifests::load(saved);
+        assert_eq!(loaded, manifests);
+        let in_force = loaded.in_force();
+        let counts =
+            [in_force.virtual_ips.len(), in_force.health_checks.len(), in_force.groups.len(), in_force.nodes.len()];
+        assert_eq!(counts, [2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_files_of_an_earlier_run_read_like_files() {
+        let manifests = planned();
+        let mut again = Manifests::default();
+        assert_eq!(again.update(&manifests.as_files()), []);
+        assert_eq!(again.save().files, manifests.save().files);
+    }
+
+    #[test]
+    fn saved_documents_that_are_not_valid_any_more_do_not_take_the_others_along() {
+        let mut manifests = Manifests::default();
+        manifests.update(&files(&[("a.yaml", &format!("{}---\n{}", vip("a", "192.0.2.1"), vip("b", "192.0.2.2")))]));
+        let mut saved = manifests.save();
+        for values in saved.files.values_mut() {
+            values[0]["spec"]["colour"] = "red".into();
+        }
+        saved.in_force = vec![serde_json::json!({"kind": "Unknown"})];
+        let loaded = Manifests::load(saved);
+        assert_eq!(in_force(&loaded), ["a.yaml:VirtualIP/b"]);
+        assert_eq!(*loaded.in_force(), InForce::default());
     }
 }

@@ -1,15 +1,17 @@
 //! Manifests in a folder as the source of what this node runs.
 //!
 //! ```text
-//! folder ─► documents per file ─► objects in force ─► plan() ─► NodeConfig of this node, and what is wrong
+//! folder ─► last good documents of each file ─► plan() ─► NodeConfig of this node, and what is wrong
+//!                                      what is in force ─┘ └─► what is in force now
 //! ```
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `document.rs` | YAML text to valid objects, or everything that is wrong with them (pure) |
-//! | `manifests.rs` | the objects in force: the last good ones of each file (pure) |
+//! | `manifests.rs` | the last good objects of each file, and what is in force of them (pure) |
 //! | `compile.rs` | objects to the `NodeConfig` of one node (pure) |
 //! | `folder.rs` | reading a folder |
+//! | `grace.rs` | files that are gone or empty for a moment (pure) |
 //! | `follow.rs` | noticing changes |
 //! | `problem.rs` | what is wrong, for people |
 
@@ -17,6 +19,7 @@ mod compile;
 mod document;
 mod folder;
 mod follow;
+mod grace;
 mod manifests;
 mod problem;
 
@@ -50,7 +53,8 @@ impl Checked {
     }
 }
 
-/// Finds everything that is wrong with a folder of manifests: what the API server would refuse, and what the plan would.
+/// Finds everything that is wrong with a folder of manifests: what the API server would refuse, and what the plan of an
+/// agent would that begins with this folder, and so has nothing in force.
 pub fn check(folder: &Folder) -> Result<Checked, FolderError> {
     let files = folder.read()?;
     let mut manifests = Manifests::default();
