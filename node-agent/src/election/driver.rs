@@ -19,7 +19,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use std::{process, thread};
 
-use holdfast_vrrp::wire::MacAddress;
 use holdfast_vrrp::{Event, Instant, TrackState};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -38,6 +37,7 @@ use super::engine::Engine;
 use super::holdings::{AddressBatch, AddressProblem, Holdings};
 use super::leases::Leases;
 use super::record::Record;
+use super::repeats::Repeats;
 use super::report::{Disappearance, Report};
 use super::slot::{Seat, Slot};
 use super::stall::{LATE, receive_budget};
@@ -118,7 +118,7 @@ pub(super) struct Driver {
     /// Addresses that vanished while their group had no more use for them.
     abandoned: Vec<(Seat, InterfaceIndex, IpAddr)>,
     vanished: HashMap<(InterfaceIndex, IpAddr), Disappearance>,
-    claimants: HashMap<(InterfaceIndex, IpAddr), Option<MacAddress>>,
+    repeats: Repeats,
 
     adverts: AdvertOutbox,
     frames: FrameOutbox,
@@ -203,7 +203,7 @@ impl Driver {
             reshaped: Vec::new(),
             abandoned: Vec::new(),
             vanished: HashMap::new(),
-            claimants: HashMap::new(),
+            repeats: Repeats::default(),
             adverts: AdvertOutbox::default(),
             frames: FrameOutbox::default(),
             failed_adverts: Vec::new(),

@@ -15,6 +15,7 @@
 //! | `demultiplex.rs` | whose packet it is (pure) |
 //! | `holdings.rs`, `leases.rs`, `reconcile.rs` | which addresses are on the interfaces, until when, and whose (pure) |
 //! | `record.rs` | the addresses that are ours, remembered across runs |
+//! | `repeats.rs` | how often what others can repeat is told (pure) |
 //! | `changes.rs` | what a new configuration means (pure) |
 //! | `stall.rs` | how much to read before timers count (pure) |
 //! | `clock.rs` | the time |
@@ -31,6 +32,7 @@ mod leases;
 mod raw_snapshot;
 mod reconcile;
 mod record;
+mod repeats;
 mod report;
 mod running;
 mod slot;

@@ -45,7 +45,7 @@ pub enum Report {
         /// The source of its adverts.
         sender: IpAddr,
     },
-    /// An address of ours is somebody else's too.
+    /// An address of ours is somebody else's too. Repeated while somebody says so.
     AddressConflict {
         /// The virtual router that has the address.
         router: String,
@@ -78,7 +78,8 @@ pub enum Report {
         /// The kernel's word for it.
         error: String,
     },
-    /// Another master of lower priority was heard: two parts of a network met again.
+    /// A master that should yield to this node was heard: two parts of a network met again, or it does not hear this
+    /// node. Repeated while it lasts.
     LowerMasterHeard {
         /// The virtual router that heard it.
         router: String,

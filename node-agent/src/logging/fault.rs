@@ -6,13 +6,13 @@ use tracing::{error, warn};
 
 use crate::election::{Conflict, Report};
 
-/// News of the same kind is told once in a while. Nothing in it may be chosen by a stranger, or he could make it new
-/// each time.
+/// News of the same kind is told once in a while. Nothing in it may be chosen by a stranger, or he could make it new each
+/// time; but of the machines that claim an address the election thread lets only a few through.
 pub(super) fn kind(report: &Report) -> String {
     match report {
         Report::ForeignRouter { router, .. } => format!("foreign/{router}"),
         Report::AddressConflict { router, address, conflict, .. } => {
-            format!("conflict/{router}/{address}/{}", matches!(conflict, Conflict::AlreadyPresent))
+            format!("conflict/{router}/{address}/{conflict:?}")
         }
         Report::AddressRestored { router, address, .. } => format!("restored/{router}/{address}"),
         Report::AddressFailed { router, address, .. } => format!("failed/{router}/{address}"),
@@ -67,7 +67,10 @@ pub(super) fn write(report: &Report, left_out: Option<u64>) {
         }
         Report::LowerMasterHeard { router } => warn!(
             event = "lower-master",
-            router, left_out, "another router was master of {router} too, and yields: two parts of a network met again"
+            router,
+            left_out,
+            "another router, which should yield to this one, is master of {router} too: two parts of a network have met \
+             again, or it does not hear this node"
         ),
         Report::AddressListDiffers { router } => warn!(
             event = "address-list",

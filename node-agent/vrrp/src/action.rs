@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::event::{Epoch, MemberIndex};
 use crate::types::Claim;
+use crate::wire::MacAddress;
 
 /// The state of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,12 +82,15 @@ pub enum Notice {
         /// The member that heard it.
         member: MemberIndex,
     },
-    /// Another machine holds an address of ours while we are master.
+    /// Another machine says that it has an address of ours, while we are master. Once for each time that it says so:
+    /// whoever tells people has to keep a measure.
     AddressConflict {
         /// The member that has the address.
         member: MemberIndex,
         /// The address in question.
         address: IpAddr,
+        /// Whose MAC address it is, if it says so.
+        by: Option<MacAddress>,
     },
     /// An address that someone else deleted was put back.
     AddressRestored {
@@ -95,7 +99,8 @@ pub enum Notice {
         /// The address in question.
         address: IpAddr,
     },
-    /// Another router was master too, and yields: two parts of a network met again.
+    /// A router that should yield to us is master too: two parts of a network met again, or it does not hear us. Once for
+    /// each of its adverts, but for the first second of a takeover, when our predecessor says its last words.
     LowerMasterHeard {
         /// The member that heard it.
         member: MemberIndex,

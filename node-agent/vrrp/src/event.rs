@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::config::GroupConfig;
 use crate::tracking::TrackState;
-use crate::wire::Datagram;
+use crate::wire::{Datagram, MacAddress};
 
 /// The place of a virtual router in its group, from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,8 @@ pub enum Event<'a> {
         member: MemberIndex,
         /// The address in question.
         address: IpAddr,
+        /// Whose MAC address it is, if it says so: neighbour advertisements need not.
+        by: Option<MacAddress>,
     },
     /// An address of ours vanished from the interface, and we did not ask for it.
     AddressDeleted {

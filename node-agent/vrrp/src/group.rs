@@ -114,7 +114,7 @@ impl Group {
             Event::Packet { member, datagram } => self.receive(now, member, &datagram, actions),
             Event::Link { member, link } => self.change_link(now, member, link, actions),
             Event::Track { tracker, state } => self.track(now, tracker, state, actions),
-            Event::NeighborClaim { member, address } => self.neighbor_claims(now, member, address, actions),
+            Event::NeighborClaim { member, address, by } => self.neighbor_claims(now, member, address, by, actions),
             Event::AddressDeleted { member, address } => self.address_deleted(member, address, actions),
             Event::AddressFailed { member, address, epoch } => {
                 self.address_failed(now, member, address, epoch, actions);

@@ -141,6 +141,11 @@ impl Member {
         }
     }
 
+    /// Whether the takeover is so long ago that nothing of the predecessor can be under way any more.
+    pub(crate) fn has_settled(&self, now: Instant) -> bool {
+        now >= self.last_takeover.saturating_add(timing::MINIMUM_REANNOUNCE_INTERVAL)
+    }
+
     /// Whether announcements may be repeated now; notes that they are. If not, they are put off, not given up: a client
     /// may have learned the other master just now.
     pub(crate) fn may_reannounce(&mut self, now: Instant) -> bool {

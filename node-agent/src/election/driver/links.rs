@@ -256,7 +256,9 @@ impl Driver {
         }
         for configured in running.router(seat.member).into_iter().flat_map(|router| &router.addresses) {
             self.demultiplexer.unwatch(binding.interface, configured.address, seat);
+            self.repeats.forget_address(binding.interface, configured.address);
         }
+        self.repeats.forget_router(seat);
         self.links.outdated_filters.insert(binding.interface);
         // Somebody else may wait for the place.
         self.links.changed = true;

@@ -87,7 +87,6 @@ impl Driver {
         self.forwarding.remove(&interface);
         self.links.warned_of_proxy_arp.remove(&interface);
         self.vanished.retain(|(index, _), _| *index != interface);
-        self.claimants.retain(|(index, _), _| *index != interface);
     }
 
     /// Tells the groups, after they know about their links: an interface that goes down loses addresses too.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use holdfast_vrrp::wire::MacAddress;
 use holdfast_vrrp::{Action, MemberIndex, Notice, Reason, State};
 
 use super::Driver;
@@ -29,17 +30,11 @@ impl Driver {
             Notice::ReasonChanged { reason } => self.state_changed(slot, State::Fault, State::Fault, reason),
             Notice::PriorityChanged => self.engine.get(slot).map(priority_changed),
             Notice::ForeignRouter { member } => self.foreign_router(Seat { slot, member }),
-            Notice::AddressConflict { member, address } => {
-                let seat = Seat { slot, member };
-                let mac = self.interface_of(seat).and_then(|interface| self.claimants.remove(&(interface, address)));
-                let conflict = Conflict::ClaimedBy(mac.flatten());
-                let interface = self.interface_name(seat);
-                self.router(seat).map(|router| Report::AddressConflict { router, interface, address, conflict })
+            Notice::AddressConflict { member, address, by } => {
+                self.address_conflict(Seat { slot, member }, address, by)
             }
             Notice::AddressRestored { member, address } => self.address_restored(Seat { slot, member }, address),
-            Notice::LowerMasterHeard { member } => {
-                self.router(Seat { slot, member }).map(|router| Report::LowerMasterHeard { router })
-            }
+            Notice::LowerMasterHeard { member } => self.lower_master(Seat { slot, member }),
             Notice::AddressListDiffers { member } => {
                 self.router(Seat { slot, member }).map(|router| Report::AddressListDiffers { router })
             }
@@ -66,6 +61,18 @@ impl Driver {
     fn foreign_router(&self, seat: Seat) -> Option<Report> {
         let sender = self.engine.get(seat.slot)?.group.foreign_router(seat.member)?;
         Some(Report::ForeignRouter { router: self.router(seat)?, interface: self.interface_name(seat), sender })
+    }
+
+    fn address_conflict(&mut self, seat: Seat, address: IpAddr, by: Option<MacAddress>) -> Option<Report> {
+        let interface = self.interface_of(seat)?;
+        self.repeats.admit_claim(self.now, interface, address, by).then_some(())?;
+        let (router, interface) = (self.router(seat)?, self.interface_name(seat));
+        Some(Report::AddressConflict { router, interface, address, conflict: Conflict::ClaimedBy(by) })
+    }
+
+    fn lower_master(&mut self, seat: Seat) -> Option<Report> {
+        self.repeats.admit_lower_master(self.now, seat).then_some(())?;
+        Some(Report::LowerMasterHeard { router: self.router(seat)? })
     }
 
     fn address_restored(&mut self, seat: Seat, address: IpAddr) -> Option<Report> {

@@ -48,7 +48,6 @@ impl Driver {
             demultiplexer: &self.demultiplexer,
             interfaces: &self.interfaces,
             counted: &mut self.counted,
-            claimants: &mut self.claimants,
         };
         for packet in self.batch.packets() {
             reader.read(traffic, packet);
@@ -65,7 +64,6 @@ struct Reader<'a> {
     demultiplexer: &'a Demultiplexer,
     interfaces: &'a InterfaceTable,
     counted: &'a mut Counted,
-    claimants: &'a mut std::collections::HashMap<(InterfaceIndex, IpAddr), Option<MacAddress>>,
 }
 
 impl Reader<'_> {
@@ -114,8 +112,7 @@ impl Reader<'_> {
             return;
         }
         self.counted.interface(self.interface).neighbor_claims += 1;
-        self.claimants.insert((self.interface, address), mac);
-        self.engine.handle(self.now, seat.slot, Event::NeighborClaim { member: seat.member, address });
+        self.engine.handle(self.now, seat.slot, Event::NeighborClaim { member: seat.member, address, by: mac });
     }
 
     fn count_malformed(&mut self, check: &'static str) {

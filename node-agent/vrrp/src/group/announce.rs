@@ -8,6 +8,7 @@ use crate::action::{Action, Notice, State};
 use crate::event::MemberIndex;
 use crate::time::Instant;
 use crate::timers::MemberTimer;
+use crate::wire::MacAddress;
 
 /// Between two announcements of the schedule there is at least this much: those that a late wake-up missed, and those
 /// that are configured to come at once, do not all come in the same moment.
@@ -63,17 +64,13 @@ impl Group {
         }
     }
 
-    /// Repeats the announcements of the whole group: now, or as soon as the last ones are not fresh any more. Returns
-    /// whether any was repeated now.
-    pub(super) fn reannounce(&mut self, now: Instant, actions: &mut Vec<Action>) -> bool {
-        let mut repeated = false;
+    /// Repeats the announcements of the whole group: now, or as soon as the last ones are not fresh any more.
+    pub(super) fn reannounce(&mut self, now: Instant, actions: &mut Vec<Action>) {
         for index in self.indices() {
             if self.part(index).is_some_and(|(_, member)| member.may_reannounce(now)) {
                 self.announce_all(index, actions);
-                repeated = true;
             }
         }
-        repeated
     }
 
     /// Another machine claims an address: our successor while we hold the address for it, a conflict while we are
@@ -83,6 +80,7 @@ impl Group {
         now: Instant,
         index: MemberIndex,
         address: IpAddr,
+        by: Option<MacAddress>,
         actions: &mut Vec<Action>,
     ) {
         if self.state != State::Master {
@@ -94,9 +92,8 @@ impl Group {
             return;
         }
         member.counters.address_conflicts += 1;
-        if self.reannounce(now, actions) {
-            actions.push(Action::Notify(Notice::AddressConflict { member: index, address }));
-        }
+        self.reannounce(now, actions);
+        actions.push(Action::Notify(Notice::AddressConflict { member: index, address, by }));
     }
 
     /// Someone took an address of ours away: a master puts it back at once, and says so to the neighbours.

@@ -85,11 +85,9 @@ impl Group {
 
     /// A router that should not be master sent an advert: say at once who is (RFC 9568 section 6.4.3), and repeat the
     /// announcements, since switches and neighbours may have learned the other.
-    ///
-    /// Returns whether the announcements were repeated.
-    pub(super) fn assert_mastership(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn assert_mastership(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         self.answer(now, index, actions);
-        self.reannounce(now, actions)
+        self.reannounce(now, actions);
     }
 
     /// An advert out of turn, unless one has just been sent.

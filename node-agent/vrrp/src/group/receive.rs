@@ -185,7 +185,8 @@ impl Group {
                 member.won_tie = Some(now);
             }
         }
-        if self.assert_mastership(now, index, actions) {
+        self.assert_mastership(now, index, actions);
+        if self.part(index).is_some_and(|(_, member)| member.has_settled(now)) {
             actions.push(Action::Notify(Notice::LowerMasterHeard { member: index }));
         }
     }

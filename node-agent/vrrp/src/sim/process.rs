@@ -166,7 +166,7 @@ impl Process {
             }
             Reading::Claim(address) => {
                 if let Some((election, member)) = self.owner_of(address) {
-                    self.handle(election, &Event::NeighborClaim { member, address }, Truth::NoPacket, around);
+                    self.handle(election, &Event::NeighborClaim { member, address, by: None }, Truth::NoPacket, around);
                 }
             }
             Reading::Probe(_) | Reading::Noise => {}

@@ -37,10 +37,16 @@ fn each_address_goes_as_soon_as_the_successor_claims_it() {
     let mut router = Router::master(single(MemberConfig { addresses: vec![ip(VIP), ip(other)], ..member() }));
     router.handle(Event::Drain);
 
-    assert_eq!(deeds(&router.handle(Event::NeighborClaim { member: FIRST, address: ip(other) })), [remove(other)]);
+    assert_eq!(
+        deeds(&router.handle(Event::NeighborClaim { member: FIRST, address: ip(other), by: None })),
+        [remove(other)]
+    );
     assert_eq!(router.installed(), [ip(VIP)]);
     assert!(!router.group.is_finished());
-    assert_eq!(deeds(&router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) })), [remove(VIP)]);
+    assert_eq!(
+        deeds(&router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None })),
+        [remove(VIP)]
+    );
     assert!(router.group.is_finished());
 }
 
@@ -48,8 +54,8 @@ fn each_address_goes_as_soon_as_the_successor_claims_it() {
 fn a_claim_to_an_address_that_is_not_held_is_no_news() {
     let mut router = Router::started(single(member()));
 
-    assert_eq!(router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) }), []);
-    assert_eq!(router.handle(Event::NeighborClaim { member: FIRST, address: ip("10.77.0.7") }), []);
+    assert_eq!(router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None }), []);
+    assert_eq!(router.handle(Event::NeighborClaim { member: FIRST, address: ip("10.77.0.7"), by: None }), []);
 }
 
 #[test]

@@ -60,6 +60,22 @@ fn a_master_that_should_not_be_one_is_answered_at_once() {
 }
 
 #[test]
+fn a_lower_master_that_stays_is_told_of_as_long_as_it_does() {
+    let mut router = settled();
+    for _ in 0..50 {
+        assert_eq!(notices(&router.hear(BELOW, 50)), [Notice::LowerMasterHeard { member: FIRST }]);
+        router.pass(ms(100));
+    }
+}
+
+#[test]
+fn the_last_advert_of_a_predecessor_is_no_second_master() {
+    let mut router = Router::master(single(member()));
+
+    assert_eq!(notices(&router.hear(BELOW, 50)), []);
+}
+
+#[test]
 fn a_flood_of_lower_adverts_is_not_answered_one_by_one() {
     let mut router = settled();
     let (mut adverts_sent, mut announced) = (0, 0);

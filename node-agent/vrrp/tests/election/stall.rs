@@ -31,7 +31,9 @@ fn whatever_wakes_it_first_finds_it_stepped_down() {
         ("a timer", |router| router.handle(Event::Timer)),
         ("a lower advert", |router| router.hear(BELOW, 50)),
         ("a release", |router| router.hear_release(BELOW)),
-        ("a claim to the address", |router| router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) })),
+        ("a claim to the address", |router| {
+            router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None })
+        }),
         ("an address that vanished", |router| router.handle(Event::AddressDeleted { member: FIRST, address: ip(VIP) })),
     ];
     for (name, wake) in wakes {

@@ -127,7 +127,7 @@ fn happen(input: &str, router: &mut Router, number: u8) {
         }
         "PriorityFalls" => router.track(1, TrackState::Down),
         "NoNews" => router.track(1, TrackState::Unknown),
-        "NeighborClaim" => router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) }),
+        "NeighborClaim" => router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None }),
         "AddressDeleted" => router.handle(Event::AddressDeleted { member: FIRST, address: ip(VIP) }),
         "AddressRefused" => router.refuse_address(VIP, first),
         "OutdatedRefusal" => router.refuse_address(VIP, Epoch(first.0.wrapping_sub(1))),

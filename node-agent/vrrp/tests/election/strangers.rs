@@ -1,5 +1,6 @@
 //! Who has a say: known peers, and nobody else if they are known.
 
+use holdfast_vrrp::wire::MacAddress;
 use holdfast_vrrp::{Event, MemberConfig, Notice, State};
 
 use crate::support::*;
@@ -61,13 +62,27 @@ fn an_own_advert_that_comes_back_never_deposes_anybody() {
 fn the_claim_of_another_machine_to_a_masters_address_is_a_conflict() {
     let mut router = Router::master(single(member()));
     router.pass(ms(2_500));
+    let by = Some(MacAddress([2, 0, 0, 0, 0, 9]));
+    let claim = Event::NeighborClaim { member: FIRST, address: ip(VIP), by };
+    let conflict = Notice::AddressConflict { member: FIRST, address: ip(VIP), by };
 
-    let claim = Event::NeighborClaim { member: FIRST, address: ip(VIP) };
     let actions = router.handle(claim);
     assert_eq!(deeds(&actions), [announce(VIP)], "clients shall know where it is");
-    assert_eq!(notices(&actions), [Notice::AddressConflict { member: FIRST, address: ip(VIP) }]);
+    assert_eq!(notices(&actions), [conflict]);
 
-    assert_eq!(router.handle(claim), [], "not for each claim");
+    let actions = router.handle(claim);
+    assert_eq!(deeds(&actions), [], "not for each claim");
+    assert_eq!(notices(&actions), [conflict]);
     assert_eq!(router.state(), State::Master);
     assert_eq!(router.group.counters(FIRST).unwrap().address_conflicts, 2);
+}
+
+#[test]
+fn a_claim_right_after_the_takeover_is_a_conflict_too() {
+    let mut router = Router::master(single(member()));
+
+    let actions = router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None });
+
+    assert_eq!(deeds(&actions), [], "the takeover has just been announced");
+    assert_eq!(notices(&actions), [Notice::AddressConflict { member: FIRST, address: ip(VIP), by: None }]);
 }

@@ -74,7 +74,7 @@ fn a_better_master_gets_one_last_advert_and_the_addresses_stay_until_it_announce
     let actions = router.hear(ABOVE, 200);
     assert_eq!((router.state(), router.reason()), (State::Backup, Reason::HigherPriority));
     assert_eq!(deeds(&actions), [advert(100)], "no release, and no removal yet");
-    let actions = router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) });
+    let actions = router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None });
     assert_eq!(deeds(&actions), [remove(VIP)]);
 }
 
@@ -93,7 +93,7 @@ fn a_drained_master_releases_and_holds_on_until_its_successor_answers() {
     assert_eq!(deeds(&actions), [RELEASE]);
     assert_eq!(adverts(&router.pass(ms(600))), [] as [Claim; 0], "an advert would hold the successor back");
     assert_eq!(router.installed(), [ip(VIP)]);
-    router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP) });
+    router.handle(Event::NeighborClaim { member: FIRST, address: ip(VIP), by: None });
     assert!(router.group.is_finished());
 }
 
