@@ -107,7 +107,9 @@ impl Driver {
             }
             (Kind::Probe, IpAddr::V4(address)) => self.frames.put(interface, &arp::probe(mac, address)),
             (Kind::Probe, IpAddr::V6(address)) => {
-                self.frames.put(interface, &neighbor::solicitation_probe(mac, address));
+                if let Some(IpAddr::V6(source)) = self.source_of(seat) {
+                    self.frames.put(interface, &neighbor::solicitation_probe(mac, source, address));
+                }
             }
         }
     }
@@ -116,6 +118,11 @@ impl Driver {
     fn place_of(&self, seat: Seat) -> Option<(InterfaceIndex, MacAddress)> {
         let interface = self.engine.get(seat.slot)?.binding(seat.member)?.interface;
         Some((interface, self.interfaces.get(interface)?.link.mac?))
+    }
+
+    /// The address that the adverts come from.
+    fn source_of(&self, seat: Seat) -> Option<IpAddr> {
+        Some(self.engine.get(seat.slot)?.binding(seat.member)?.source)
     }
 
     fn forwards(&mut self, interface: InterfaceIndex) -> bool {

@@ -13,7 +13,7 @@ pub const ETHERTYPE: u16 = 0x86dd;
 pub const ADVERTISEMENT_FRAME_LENGTH: usize = 14 + 40 + 32;
 
 /// The length of an Ethernet frame with a neighbour solicitation for a probe.
-pub const SOLICITATION_FRAME_LENGTH: usize = 14 + 40 + 24;
+pub const SOLICITATION_FRAME_LENGTH: usize = 14 + 40 + 32;
 
 /// Forwarded packets are not obeyed: neighbour discovery stays on the link (RFC 4861 section 7.1).
 const HOP_LIMIT: u8 = 255;
@@ -21,7 +21,9 @@ const HOP_LIMIT: u8 = 255;
 const NEIGHBOR_SOLICITATION: u8 = 135;
 const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 
-/// The option with the Ethernet address of the target: its type, and its length in units of eight bytes.
+/// The options with the Ethernet address of the sender and of the target: their types, and their length in units of
+/// eight bytes.
+const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
 const ETHERNET_OPTION_UNITS: u8 = 1;
 
@@ -99,11 +101,19 @@ pub fn unsolicited_advertisement(
     frame(sender, address, ALL_NODES, &message)
 }
 
-/// A neighbour solicitation as duplicate address detection sends it: asks whether another machine has `address`,
-/// without touching any cache (RFC 4862 section 5.4.2). The source is unspecified, so the answer goes to all nodes.
-pub fn solicitation_probe(sender: MacAddress, address: Ipv6Addr) -> [u8; SOLICITATION_FRAME_LENGTH] {
-    let message: [u8; 24] = concat(&[&[NEIGHBOR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0], &address.octets()]);
-    frame(sender, Ipv6Addr::UNSPECIFIED, solicited_node(address), &message)
+/// A neighbour solicitation for a probe: asks from `source`, an address of our own, whether another machine has `address`
+/// (RFC 4861 section 7.2.2).
+///
+/// Not from the unspecified address, as duplicate address detection does it: the answer would go to all nodes, and take
+/// every client back to the machine that answers. This one goes to us alone.
+pub fn solicitation_probe(sender: MacAddress, source: Ipv6Addr, address: Ipv6Addr) -> [u8; SOLICITATION_FRAME_LENGTH] {
+    let message: [u8; 32] = concat(&[
+        &[NEIGHBOR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0],
+        &address.octets(),
+        &[SOURCE_LINK_LAYER_ADDRESS, ETHERNET_OPTION_UNITS],
+        sender.bytes(),
+    ]);
+    frame(sender, source, solicited_node(address), &message)
 }
 
 /// The group that whoever has this address listens to (RFC 4291 section 2.7.1).
@@ -124,7 +134,7 @@ pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
 /// +------+------+----------+-----------------+
 /// |              Target Address              |  16 bytes
 /// +------------------------------------------+
-/// |    Target link-layer address option      |  8 bytes, advertisement only
+/// |        Link-layer address option         |  8 bytes: the target's, or in a solicitation the sender's
 /// +------------------------------------------+
 /// ```
 fn frame<const N: usize>(sender: MacAddress, source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> [u8; N] {

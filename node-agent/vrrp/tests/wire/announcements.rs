@@ -101,20 +101,21 @@ fn an_unsolicited_neighbour_advertisement_is_the_captured_frame() {
 }
 
 #[test]
-fn a_probe_asks_the_solicited_node_group_from_no_address() {
+fn a_probe_asks_the_solicited_node_group_from_our_own_address_so_that_nobody_else_hears_the_answer() {
+    let source = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
     let address = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0x12, 0x3456);
 
-    let frame = neighbor::solicitation_probe(PHYSICAL, address);
+    let frame = neighbor::solicitation_probe(PHYSICAL, source, address);
 
-    let header = hex("3333ff123456 02000000000a 86dd 60000000 0018 3aff");
+    let header = hex("3333ff123456 02000000000a 86dd 60000000 0020 3aff");
     assert_eq!(frame[..22], header);
     let (protocol, datagram) = Datagram::parse_ipv6(&frame[14..]).unwrap();
     assert_eq!(protocol, IpProtocol::Icmpv6);
-    assert_eq!((datagram.source, datagram.destination), (ip("::"), ip("ff02::1:ff12:3456")));
+    assert_eq!((datagram.source, datagram.destination), (ip("fe80::1"), ip("ff02::1:ff12:3456")));
     assert_eq!(datagram.hop_limit, 255);
     assert_eq!(datagram.payload[..2], [135, 0]);
-    assert_eq!(datagram.payload[4..], hex("00000000 fd770000000000000000000000123456"));
-    let sum = Checksum::pseudo_header(datagram.source, datagram.destination, 58, 24).unwrap();
+    assert_eq!(datagram.payload[4..], hex("00000000 fd770000000000000000000000123456 0101 02000000000a"));
+    let sum = Checksum::pseudo_header(datagram.source, datagram.destination, 58, 32).unwrap();
     assert!(sum.with(datagram.payload).is_valid());
 }
 
