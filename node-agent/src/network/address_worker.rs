@@ -149,8 +149,11 @@ impl Worker {
         if !self.shared.stopped.load(Ordering::Relaxed) {
             let mut outcomes = Vec::with_capacity(requests.len());
             self.commands.execute(requests, &mut outcomes);
-            if let Some((address, interface)) = last_new_ipv6(requests, &outcomes) {
-                local_route::wait(address, interface);
+            if let Some((first, last)) = new_ipv6(requests, &outcomes) {
+                // What comes before need not wait.
+                let rest = outcomes.split_off(first);
+                self.tell(Completed::Programmed(std::mem::replace(&mut outcomes, rest)));
+                local_route::wait(last.0, last.1);
             }
             self.tell(Completed::Programmed(outcomes));
         }
@@ -172,8 +175,9 @@ impl Worker {
     }
 }
 
-/// The kernel installs the routes of a batch in its order, so the last one speaks for all.
-fn last_new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(Ipv6Addr, InterfaceIndex)> {
+/// The place of the first IPv6 address that was added, and the last one with its interface. The kernel installs the routes
+/// of a batch in its order, so the last one speaks for all.
+fn new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(usize, (Ipv6Addr, InterfaceIndex))> {
     let added = |(request, outcome): (&AddressRequest, &Outcome)| match (request, outcome) {
         (AddressRequest::Add(placement) | AddressRequest::Restore(placement), Ok(())) => match placement.address {
             IpAddr::V6(address) => Some((address, placement.interface)),
@@ -181,5 +185,32 @@ fn last_new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(I
         },
         _ => None,
     };
-    requests.iter().zip(outcomes).rev().find_map(added)
+    let first = requests.iter().zip(outcomes).position(|pair| added(pair).is_some())?;
+    Some((first, requests.iter().zip(outcomes).rev().find_map(added)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn only_added_ipv6_addresses_are_waited_for() {
+        const ETH0: InterfaceIndex = InterfaceIndex::new(2);
+        let place = |address: &str| Placement {
+            interface: ETH0,
+            address: address.parse().expect("an address"),
+            prefix_length: 64,
+        };
+        let [ipv4, first, last] = ["10.77.0.100", "fd77::100", "fd77::101"].map(place);
+        let added = [AddressRequest::Add(ipv4), AddressRequest::Restore(first), AddressRequest::Add(last)];
+        let removed = [AddressRequest::Remove(first), AddressRequest::Renew(last)];
+        let refused = Err(Errno::EEXIST);
+        let waited = |place: usize, address: &str| Some((place, (address.parse().expect("an address"), ETH0)));
+        assert_eq!(new_ipv6(&added, &[Ok(()), Ok(()), Ok(())]), waited(1, "fd77::101"));
+        assert_eq!(new_ipv6(&added, &[Ok(()), Ok(()), refused]), waited(1, "fd77::100"));
+        assert_eq!(new_ipv6(&added, &[Ok(()), refused, refused]), None);
+        assert_eq!(new_ipv6(&removed, &[Ok(()), Ok(())]), None);
+    }
 }

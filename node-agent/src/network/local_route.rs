@@ -17,9 +17,9 @@ use nix::libc;
 
 use super::interfaces::InterfaceIndex;
 
-/// The route comes within this time, or the address has gone again. A master that yields answers for as long after the
-/// first advert: to announce later would lose more than to announce too early.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The route comes within this time, or the address has gone again. A master that yields answers until it hears the
+/// announcement, but no longer than 50 ms after our advert: to wait for as long would lose more than it saves.
+const PATIENCE: Duration = Duration::from_millis(40);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -28,7 +28,7 @@ const RTM_NEWROUTE: u16 = 24;
 const RTN_LOCAL: u8 = 2;
 
 /// Waits until the kernel delivers packets for `address` that come in on `interface` to this machine, but no longer than
-/// 50 ms. Blocks.
+/// 40 ms. Blocks.
 pub(super) fn wait(address: Ipv6Addr, interface: InterfaceIndex) {
     let Ok(socket) = open() else { return };
     let question = question(address, interface);
