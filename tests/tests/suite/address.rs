@@ -170,7 +170,7 @@ fn claims_that_never_pause_are_reported_and_answered_all_the_time() -> Result<()
     let claim = craft::gratuitous_arp(duo.observer.mac(), [10, 77, 0, 100].into());
     let mac = duo.observer.mac().to_string();
     let start = Instant::now();
-    let reports = || {
+    let reports = || -> Result<usize> {
         let lines = duo.a.agent()?.process().log().lines();
         Ok(lines.iter().filter(|line| line.text.contains("WARN") && line.text.contains(&mac)).count())
     };
