@@ -10,6 +10,9 @@ use super::mac::Mac;
 /// what it had queued seconds later.
 pub const TOO_LATE: Duration = Duration::from_millis(50);
 
+/// A report shows as many of its holes as a person reads.
+const HOLES_SHOWN: usize = 5;
+
 /// One echo request and what came back.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
@@ -108,6 +111,20 @@ impl ProbeReport {
         Self { probes, realtime: self.realtime }
     }
 
+    fn holes(&self) -> impl Iterator<Item = Hole<'_>> {
+        let is_lost = |probe: &Probe| probe.in_time().is_none();
+        let runs = self.probes.chunk_by(move |one, next| is_lost(one) == is_lost(next));
+        let mut begin = 0;
+        runs.filter_map(move |run| {
+            let first = begin;
+            begin += run.len();
+            let answer = |index: Option<usize>| self.probes.get(index?)?.in_time();
+            let after = run.first()?.sent.saturating_duration_since(self.probes.first()?.sent);
+            let hole = Hole { after, lost: run, before: answer(first.checked_sub(1)), next: answer(Some(begin)) };
+            run.first().is_some_and(is_lost).then_some(hole)
+        })
+    }
+
     fn after(&self, event: Instant) -> impl Iterator<Item = &Probe> {
         self.probes.iter().filter(move |probe| probe.sent >= event)
     }
@@ -117,7 +134,27 @@ impl fmt::Display for ProbeReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheduling = if self.realtime { "" } else { " (without real-time scheduling)" };
         let gap = self.longest_gap().as_secs_f64() * 1e3;
-        write!(out, "{} probes, {} lost, longest gap {gap:.1} ms{scheduling}", self.sent(), self.lost())
+        write!(out, "{} probes, {} lost, longest gap {gap:.1} ms{scheduling}", self.sent(), self.lost())?;
+        self.holes().take(HOLES_SHOWN).try_for_each(|hole| write!(out, "; {hole}"))
+    }
+}
+
+/// Probes in a row without an answer in time.
+struct Hole<'a> {
+    /// Time from the first probe of the report to the first lost one.
+    after: Duration,
+    lost: &'a [Probe],
+    before: Option<Answer>,
+    next: Option<Answer>,
+}
+
+impl fmt::Display for Hole<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = |answer: Option<Answer>| answer.map_or("nobody".to_owned(), |answer| answer.mac.to_string());
+        let late = self.lost.iter().filter(|probe| probe.answer.is_some()).count();
+        let (after, lost) = (self.after.as_secs_f64() * 1e3, self.lost.len());
+        let (before, next) = (who(self.before), who(self.next));
+        write!(out, "at {after:.1} ms {lost} lost ({late} of them answered late), before {before}, after {next}")
     }
 }
 
@@ -157,5 +194,18 @@ mod tests {
             assert_eq!(report.lost(), *lost, "lost of {delays:?}");
             assert_eq!(report.longest_gap(), Duration::from_millis(*gap), "gap of {delays:?}");
         }
+    }
+
+    #[test]
+    fn a_report_tells_where_its_holes_are_and_who_answered_around_them() {
+        let (yes, late, no) = (Some(1), Some(51), None);
+        let mac = Mac::of_host(0, 1);
+        assert_eq!(
+            report(&[yes, yes, late, no, yes, no]).to_string(),
+            format!(
+                "6 probes, 3 lost, longest gap 2.0 ms; at 2.0 ms 2 lost (1 of them answered late), before {mac}, after {mac}; \
+                 at 5.0 ms 1 lost (0 of them answered late), before {mac}, after nobody"
+            )
+        );
     }
 }

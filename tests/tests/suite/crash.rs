@@ -4,17 +4,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
-use holdfast_tests::lab::{Capture, Frame, Holders, Mac, Prober};
+use holdfast_tests::lab::{Capture, Frame, Holders, Mac};
 use nix::sys::signal::Signal;
 
-use crate::support::duo::{Duo, VIP};
-use crate::support::manifest::web;
+use crate::support::duo::Duo;
+use crate::support::mode::{Mode, in_modes};
 use crate::support::timing::{INTERVAL, LEASE, LONG, NOISE, master_down};
 
-#[test]
-fn a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew() -> Result<()> {
-    let mut duo = Duo::elected(&[web("")])?;
-    let prober = duo.probe()?;
+in_modes!({over_ipv4, over_ipv6} [
+    a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew,
+    the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost,
+    a_killed_agent_that_is_started_again_does_not_disturb_its_successor,
+    a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word,
+    a_preferred_master_frozen_for_five_seconds_comes_back_by_preemption_with_one_burst,
+    a_short_freeze_changes_nothing,
+]);
+
+fn a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew(mode: Mode) -> Result<()> {
+    let mut duo = Duo::elected(&[mode.web("")])?;
+    let prober = mode.probe(&duo)?;
     let crash = Instant::now();
     duo.lan.unplug(&duo.a.host)?;
     duo.a.host.kill_everything();
@@ -29,14 +37,13 @@ fn a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew() -> Re
     Ok(())
 }
 
-#[test]
-fn the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost() -> Result<()> {
-    let mut duo = Duo::elected(&[web("")])?;
-    let (prober, holders) = (duo.probe()?, Holders::watch(&duo.observer, VIP)?);
+fn the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost(mode: Mode) -> Result<()> {
+    let mut duo = Duo::elected(&[mode.web("")])?;
+    let (prober, holders) = (mode.probe(&duo)?, Holders::watch(&duo.observer, mode.vip())?);
     let addresses = AddressWatch::start(&duo.a.host)?;
     let event = duo.a.kill()?;
     prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
-    let gone = addresses.wait_for(VIP, Change::Removed, event, LONG)?.at - event;
+    let gone = addresses.wait_for(mode.vip(), Change::Removed, event, LONG)?.at - event;
     std::thread::sleep(INTERVAL);
     let (report, holders) = (prober.stop()?, holders.stop()?);
     assert!(gone <= LEASE, "{gone:?}");
@@ -48,38 +55,37 @@ fn the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost() -> 
     Ok(())
 }
 
-#[test]
-fn a_killed_agent_that_is_started_again_does_not_disturb_its_successor() -> Result<()> {
-    let mut duo = Duo::elected(&[web("preemption: {mode: Never}\n")])?;
+fn a_killed_agent_that_is_started_again_does_not_disturb_its_successor(mode: Mode) -> Result<()> {
+    let mut duo = Duo::elected(&[mode.web("preemption: {mode: Never}\n")])?;
+    let prober = mode.probe(&duo)?;
     let event = duo.a.kill()?;
+    prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
     duo.b.wait_for("web", "MASTER")?;
-    let prober = Prober::start_at(&duo.client, VIP, &duo.b.host, LONG)?;
     duo.a.start_as("BACKUP")?;
     std::thread::sleep(LEASE.saturating_sub(event.elapsed()));
     let report = prober.stop()?;
     assert_eq!(report.lost(), 0, "{report}");
-    assert!(!duo.a.holds(VIP)?);
+    assert!(!duo.a.holds(mode.vip())?);
     Ok(())
 }
 
 /// What `a` says to everybody after `since`.
-fn said_by_a(capture: &Capture, a: Mac, since: Instant) -> Result<(usize, usize)> {
+fn said_by_a(mode: Mode, capture: &Capture, a: Mac, since: Instant) -> Result<(usize, usize)> {
     let from_a = |frame: &Frame| frame.source() == Some(a) && frame.at >= since;
     let adverts = capture.matching(|frame| from_a(frame) && frame.advert().is_some())?.len();
-    let announcements = capture.matching(|frame| from_a(frame) && frame.announced() == Some(VIP))?.len();
+    let announcements = capture.matching(|frame| from_a(frame) && frame.announced() == Some(mode.vip()))?.len();
     Ok((adverts, announcements))
 }
 
-#[test]
-fn a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word() -> Result<()> {
-    let duo = Duo::elected(&[web("preemption: {mode: Never}\n")])?;
-    let (prober, holders) = (duo.probe()?, Holders::watch(&duo.observer, VIP)?);
+fn a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word(mode: Mode) -> Result<()> {
+    let duo = Duo::elected(&[mode.web("preemption: {mode: Never}\n")])?;
+    let (prober, holders) = (mode.probe(&duo)?, Holders::watch(&duo.observer, mode.vip())?);
     let capture = Capture::start(duo.client.namespace(), "eth0")?;
     let freeze = Instant::now();
     duo.a.agent()?.signal(Signal::SIGSTOP)?;
     prober.wait_for_answer_of(&duo.b.host, freeze, LONG)?;
     std::thread::sleep(Duration::from_secs(5).saturating_sub(freeze.elapsed()));
-    assert!(!duo.a.holds(VIP)?, "its lease has run out");
+    assert!(!duo.a.holds(mode.vip())?, "its lease has run out");
 
     let thaw = Instant::now();
     duo.a.agent()?.signal(Signal::SIGCONT)?;
@@ -89,15 +95,14 @@ fn a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word() -> Resul
     let (report, holders) = (prober.stop()?, holders.stop()?);
     assert!(holders.longest_with_two() <= LEASE, "{holders}");
     assert!(report.longest_gap() <= master_down(100) + NOISE, "{report}");
-    assert_eq!(said_by_a(&capture, duo.a.host.mac(), thaw)?, (0, 0), "adverts and announcements after waking up");
+    assert_eq!(said_by_a(mode, &capture, duo.a.host.mac(), thaw)?, (0, 0), "adverts and announcements after waking up");
     assert_eq!(duo.b.router("web")?.state, "MASTER");
     Ok(())
 }
 
-#[test]
-fn a_preferred_master_frozen_for_five_seconds_comes_back_by_preemption_with_one_burst() -> Result<()> {
-    let duo = Duo::elected(&[web("")])?;
-    let prober = duo.probe()?;
+fn a_preferred_master_frozen_for_five_seconds_comes_back_by_preemption_with_one_burst(mode: Mode) -> Result<()> {
+    let duo = Duo::elected(&[mode.web("")])?;
+    let prober = mode.probe(&duo)?;
     let capture = Capture::start(duo.client.namespace(), "eth0")?;
     let freeze = Instant::now();
     duo.a.agent()?.signal(Signal::SIGSTOP)?;
@@ -109,16 +114,15 @@ fn a_preferred_master_frozen_for_five_seconds_comes_back_by_preemption_with_one_
     std::thread::sleep(Duration::from_secs(1));
     let report = prober.stop()?.between(thaw, Instant::now());
     assert_eq!(report.lost(), 0, "{report}");
-    let (_, announcements) = said_by_a(&capture, duo.a.host.mac(), thaw)?;
+    let (_, announcements) = said_by_a(mode, &capture, duo.a.host.mac(), thaw)?;
     assert!(announcements <= 10, "{announcements} announcements");
     Ok(())
 }
 
-#[test]
-fn a_short_freeze_changes_nothing() -> Result<()> {
-    let duo = Duo::elected(&[web("")])?;
+fn a_short_freeze_changes_nothing(mode: Mode) -> Result<()> {
+    let duo = Duo::elected(&[mode.web("")])?;
     let before = duo.b.router("web")?.transitions;
-    let prober = duo.probe()?;
+    let prober = mode.probe(&duo)?;
     duo.a.agent()?.signal(Signal::SIGSTOP)?;
     std::thread::sleep(INTERVAL);
     duo.a.agent()?.signal(Signal::SIGCONT)?;

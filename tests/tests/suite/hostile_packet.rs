@@ -8,10 +8,11 @@ use anyhow::Result;
 use holdfast_tests::lab::craft::{self, IpHeader};
 use holdfast_tests::lab::pace::Pace;
 use holdfast_tests::lab::packet_socket::PacketSocket;
-use holdfast_tests::lab::{Capture, Host};
+use holdfast_tests::lab::{Capture, Host, Prober};
 
 use crate::support::duo::{Duo, VIP};
 use crate::support::manifest::{virtual_ip, web};
+use crate::support::mode::Mode;
 use crate::support::timing::{INTERVAL, LONG, NOISE};
 
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
@@ -121,15 +122,20 @@ fn each_wrong_packet_of_version_2_is_counted_by_its_fault_and_moves_nothing() ->
     Ok(())
 }
 
-#[test]
-fn a_stranger_is_reported_with_its_address_and_not_obeyed() -> Result<()> {
-    // With a prefix length, the Node objects tell for sure who the peers are.
-    let duo = Duo::elected(&[web("").replace("[10.77.0.100]", "[10.77.0.100/24]")])?;
+/// A stranger who would be master of `vip` if it were obeyed sends to `group`. The Node objects tell for sure who the peers
+/// are: the VIP has a prefix length, and the adverts come from addresses that nodes have.
+fn report_and_do_not_obey(
+    manifest: &str,
+    vip: IpAddr,
+    from: fn(&Host) -> IpAddr,
+    to: fn(&Duo) -> IpAddr,
+) -> Result<()> {
+    let duo = Duo::elected(&[manifest.to_owned()])?;
     let stranger = &duo.observer;
     let socket = stranger.namespace().run(|| PacketSocket::open("eth0"))?;
-    let header = IpHeader::new(stranger.ipv4().into(), GROUP);
-    let frame = header.frame(stranger.mac(), &craft::advert_v3(&header, 51, 255, 10, &[VIP]));
-    let prober = duo.probe()?;
+    let header = IpHeader::new(from(stranger), to(&duo));
+    let frame = header.frame(stranger.mac(), &craft::advert_v3(&header, 51, 255, 10, &[vip]));
+    let prober = Prober::start_at(&duo.client, vip, &duo.a.host, LONG)?;
     let event = Instant::now();
     for _ in 0..20 {
         socket.send(&frame)?;
@@ -139,9 +145,23 @@ fn a_stranger_is_reported_with_its_address_and_not_obeyed() -> Result<()> {
     assert_eq!(report.lost(), 0, "{report}");
     assert_eq!(duo.a.router("web")?.state, "MASTER");
     assert!(duo.a.counter("foreign_adverts")? >= 20);
-    let address = stranger.ipv4().to_string();
+    let address = from(stranger).to_string();
     duo.a.agent()?.wait_for_log(event, LONG, |line| line.contains(&address))?;
     Ok(())
+}
+
+#[test]
+fn a_stranger_is_reported_with_its_address_and_not_obeyed() -> Result<()> {
+    let manifest = web("").replace("[10.77.0.100]", "[10.77.0.100/24]");
+    report_and_do_not_obey(&manifest, VIP, |stranger| stranger.ipv4().into(), |_| GROUP)
+}
+
+#[test]
+fn a_stranger_over_ipv6_is_reported_with_its_address_and_not_obeyed() -> Result<()> {
+    // By unicast: multicast adverts come from link-local addresses, which Node objects do not tell.
+    let manifest = web("transport: Unicast\n").replace("[10.77.0.100]", "[\"fd77::100/64\"]");
+    let vip = Mode::Ipv6.vip();
+    report_and_do_not_obey(&manifest, vip, |stranger| stranger.ipv6().into(), |duo| duo.a.host.ipv6().into())
 }
 
 #[test]

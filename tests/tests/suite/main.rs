@@ -10,6 +10,7 @@
 //! | `partition` | links, carriers and one-way partitions |
 //! | `address` | the addresses on the interface are kept, cleaned up, or left alone |
 //! | `restart` | a restart without manifests |
+//! | `status` | what a person and a program see of an agent |
 //! | `readiness` | who asks the agent learns what it lacks |
 //! | `password` | passwords that are missing, wrong, changed |
 //! | `check_*` | health checks of every kind, rise and fall, weights |
@@ -39,5 +40,6 @@ mod readiness;
 mod reload;
 mod restart;
 mod state_folder;
+mod status;
 mod support;
 mod wire;

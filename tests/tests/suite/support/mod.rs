@@ -3,4 +3,5 @@
 pub(crate) mod duo;
 pub(crate) mod manifest;
 pub(crate) mod member;
+pub(crate) mod mode;
 pub(crate) mod timing;
