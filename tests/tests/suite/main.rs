@@ -24,6 +24,7 @@ mod address;
 mod check_command;
 mod check_file;
 mod check_http;
+mod check_https;
 mod check_process;
 mod check_tcp;
 mod check_weight;
