@@ -88,7 +88,7 @@ sim: packages ## simulate random networks; SECONDS=60
 	$(SIMULATE) --seconds $(SECONDS)
 
 suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
-	cargo test -p holdfast-tests
+	.ci/leaves-nothing cargo test -p holdfast-tests
 
 # === beyond `make test` ===
 
