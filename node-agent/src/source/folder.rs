@@ -36,7 +36,7 @@ impl Folder {
     }
 
     /// Where the files really are. It changes when the folder is swapped as a whole: by a link to it, or by the link
-    /// `..data` in a mounted ConfigMap, through which all its files lead.
+    /// `..data` in a mounted `ConfigMap`, through which all its files lead.
     pub(super) fn place(&self) -> Option<PathBuf> {
         fs::canonicalize(self.0.join("..data")).or_else(|_| fs::canonicalize(&self.0)).ok()
     }

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_or_empty_counts_as_it_was_until_the_grace_is_over() {
-        let just_before = GRACE - Duration::from_millis(1);
+        let just_before = GRACE.saturating_sub(Duration::from_millis(1));
         for found in [&[("b", "B")][..], &[("a", " \n"), ("b", "B")]] {
             assert_eq!(held(found, just_before, false), files(&[("a", "A"), ("b", "B")]));
             assert_eq!(held(found, GRACE, false), files(found));
