@@ -90,6 +90,9 @@ impl Sockets {
     }
 
     /// Makes sure that adverts can be sent from an address, to the VRRP group too if `multicast`.
+    ///
+    /// The group is joined in any case, as far as the interface can: while the transport is changed node by node, peers
+    /// may use the other one.
     pub fn sender(
         &mut self,
         interface: InterfaceIndex,
@@ -103,8 +106,8 @@ impl Sockets {
             Some(number) => number,
             None => self.add_sender(interface, interface_name, source)?,
         };
-        if multicast && let Some(Some(sender)) = self.senders.get_mut(number) {
-            sender.socket.join_group()?;
+        if let Some(Some(sender)) = self.senders.get_mut(number) {
+            sender.socket.join_group().or_else(|error| if multicast { Err(error) } else { Ok(()) })?;
         }
         Ok(SenderId(number))
     }

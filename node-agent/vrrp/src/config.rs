@@ -32,7 +32,7 @@ pub struct MemberConfig {
     pub priority: Priority,
     /// The virtual addresses in the order of the advert; at most [`MemberConfig::MAX_ADDRESSES`].
     pub addresses: Vec<IpAddr>,
-    /// How adverts reach the other routers.
+    /// How adverts reach the other routers. Adverts of peers are obeyed whichever way they come.
     pub transport: Transport,
     /// The source addresses of the routers that may take part; `None` obeys any router.
     pub known_peers: Option<Vec<IpAddr>>,
@@ -161,6 +161,11 @@ impl MemberConfig {
             (Protocol::V3 { .. }, _) => AdvertInterval::v3(self.interval.get())?,
         };
         Ok(())
+    }
+
+    /// Whether adverts travel in another way than in an earlier configuration.
+    pub(crate) fn changes_transport(&self, earlier: &Self) -> bool {
+        (self.transport == Transport::Multicast) != (earlier.transport == Transport::Multicast)
     }
 
     /// Whether an advert from this source counts.

@@ -25,7 +25,7 @@ pub struct Counters {
     pub announcements_sent: u64,
     /// Adverts from routers that are no known peers.
     pub foreign_adverts: u64,
-    /// Adverts sent to the group while we use unicast, or to us alone while we use multicast.
+    /// Adverts sent to the group while we use unicast, or to us alone while we use multicast; obeyed all the same.
     pub transport_mismatches: u64,
     /// Adverts that carried our own source address: a loop, or a duplicate address.
     pub own_adverts: u64,

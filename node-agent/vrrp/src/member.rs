@@ -64,7 +64,17 @@ pub(crate) struct Member {
     pub(crate) failed_sends: FailedSends,
     pub(crate) foreign: Option<IpAddr>,
     pub(crate) list_differs: bool,
+    /// Who had a say while adverts came by the other transport, if they ever did.
+    pub(crate) former_peers: Option<FormerPeers>,
     pub(crate) counters: Counters,
+}
+
+/// Who had a say before the transport was changed. Over IPv6 the addresses differ: multicast adverts come from link-local
+/// ones, and what is known of unicast peers are others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum FormerPeers {
+    Anyone,
+    These(Vec<IpAddr>),
 }
 
 /// Failures of adverts that followed each other without a success between.
@@ -124,6 +134,7 @@ impl Member {
             failed_sends: FailedSends::default(),
             foreign: None,
             list_differs: false,
+            former_peers: None,
             counters: Counters::default(),
         }
     }
@@ -144,6 +155,15 @@ impl Member {
     /// Whether the takeover is so long ago that nothing of the predecessor can be under way any more.
     pub(crate) fn has_settled(&self, now: Instant) -> bool {
         now >= self.last_takeover.saturating_add(timing::MINIMUM_REANNOUNCE_INTERVAL)
+    }
+
+    /// Whether a router had a say before the transport was changed.
+    pub(crate) fn obeyed_before(&self, source: IpAddr) -> bool {
+        match &self.former_peers {
+            None => false,
+            Some(FormerPeers::Anyone) => true,
+            Some(FormerPeers::These(peers)) => peers.contains(&source),
+        }
     }
 
     /// Whether announcements may be repeated now; notes that they are. If not, they are put off, not given up: a client

@@ -32,12 +32,10 @@ impl Group {
                 return;
             }
         };
-        let to_group = datagram.destination.is_multicast();
-        if to_group != matches!(config.transport, Transport::Multicast) {
-            member.counters.transport_mismatches += 1;
-            return;
-        }
-        match sender_of(config, member, datagram.source) {
+        // While the transport is changed from node to node, peers use the other one: still a peer.
+        let other_transport = datagram.destination.is_multicast() != (config.transport == Transport::Multicast);
+        member.counters.transport_mismatches += u64::from(other_transport);
+        match sender_of(config, member, datagram.source, other_transport) {
             Sender::Peer => member.counters.adverts_received += 1,
             Sender::Ourselves => {
                 member.counters.own_adverts += 1;
@@ -218,10 +216,10 @@ enum Sender {
     Stranger,
 }
 
-fn sender_of(config: &MemberConfig, member: &Member, source: IpAddr) -> Sender {
+fn sender_of(config: &MemberConfig, member: &Member, source: IpAddr, other_transport: bool) -> Sender {
     if member.source() == Some(source) {
         Sender::Ourselves
-    } else if config.obeys(source) {
+    } else if config.obeys(source) || (other_transport && member.obeyed_before(source)) {
         Sender::Peer
     } else {
         Sender::Stranger

@@ -5,7 +5,7 @@ use crate::action::{Action, Reason, State};
 use crate::address_set::AddressSet;
 use crate::config::{GroupConfig, MemberConfig};
 use crate::event::{Epoch, MemberIndex};
-use crate::member::Member;
+use crate::member::{FormerPeers, Member};
 use crate::time::Instant;
 use crate::timers::{GroupTimer, MemberTimer};
 use crate::tracking::TrackState;
@@ -38,13 +38,14 @@ impl Group {
         for (index, old) in self.indices().zip(old.members()) {
             self.exchange_addresses(now, index, old, actions);
             self.exchange_schedule(now, index, old);
+            self.exchange_transport(index, old);
         }
         self.update_priorities(now, actions);
         if self.kernel_fault == Some(Reason::AddressFailed) && addresses_differ(&old, config) {
             self.forget_kernel_fault();
         }
         self.settle(now, actions);
-        self.advertise_new_intervals(now, &old, actions);
+        self.advertise_news(now, &old, actions);
     }
 
     /// Releases addresses that are no longer ours; a master adds and announces the new ones.
@@ -89,13 +90,23 @@ impl Group {
         }
     }
 
+    /// Peers that have not changed yet go on with the former transport, from the addresses that belong to it.
+    fn exchange_transport(&mut self, index: MemberIndex, old: &MemberConfig) {
+        let Some((config, member)) = self.part(index) else { return };
+        if config.changes_transport(old) {
+            let peers = old.known_peers.clone();
+            member.former_peers = Some(peers.map_or(FormerPeers::Anyone, FormerPeers::These));
+        }
+    }
+
     /// Peers wait for the interval that they heard last, so a master tells them a new one at once. From this advert on
-    /// it also measures its own stalls with the new interval.
-    fn advertise_new_intervals(&mut self, now: Instant, old: &GroupConfig, actions: &mut Vec<Action>) {
+    /// it also measures its own stalls with the new interval. By a new transport it shows its new address.
+    fn advertise_news(&mut self, now: Instant, old: &GroupConfig, actions: &mut Vec<Action>) {
         for (index, old) in self.indices().zip(old.members()) {
             let (master, Some((config, member))) = (self.state == State::Master, self.part(index)) else { continue };
             let told = member.timers.get(MemberTimer::Advert) == Some(now.saturating_add(config.interval.get()));
-            if master && config.interval != old.interval && !told {
+            let news = config.interval != old.interval || config.changes_transport(old);
+            if master && news && !told {
                 self.advertise(now, index, actions);
             }
         }

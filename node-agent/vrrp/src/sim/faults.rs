@@ -146,10 +146,14 @@ impl World {
         }
     }
 
+    fn all_use_unicast(&self, election: ElectionIndex) -> bool {
+        let mut instances = self.script.setup.nodes.iter().filter_map(|node| node.instances.get(election));
+        instances.all(|instance| instance.unicast)
+    }
+
     /// Where adverts of an election go: the group, or every node.
     fn destinations(&self, router: RouterPlace, family: Family) -> Vec<IpAddr> {
-        let unicast = self.election(router.election).is_some_and(|election| election.unicast);
-        if unicast {
+        if self.all_use_unicast(router.election) {
             self.nodes.iter().map(|node| node.setup.source(family)).collect()
         } else {
             vec![advert::group(family)]
@@ -183,9 +187,8 @@ impl World {
         let Some(family) = self.family(router) else { return };
         let interval = self.script.setup.instance(0, router.election).map(|instance| instance.interval);
         let (source, claim) = (stranger(family, 250), Claim::Master(Priority::OWNER));
-        let unicast = self.election(router.election).is_some_and(|election| election.unicast);
         // keepalived sends IPv6 unicast with any hop limit, so any is accepted.
-        let any_hop_limit = unicast && family == Family::Ipv6;
+        let any_hop_limit = self.all_use_unicast(router.election) && family == Family::Ipv6;
         let kind = if kind == Junk::HopLimit && any_hop_limit { Junk::Checksum } else { kind };
         for to in self.destinations(router, family) {
             let message = self.message(router, claim, interval.unwrap_or_default(), (source, to));
@@ -203,6 +206,7 @@ fn apply(change: Change, instance: &mut InstanceSetup) {
         Change::Interval(interval) => instance.interval = interval,
         Change::Preemption(preemption) => instance.preemption = preemption,
         Change::Addresses(count) => instance.addresses = count,
+        Change::Unicast(unicast) => instance.unicast = unicast,
         Change::Weight(weight) => {
             for first in instance.trackers.iter_mut().take(1) {
                 *first = tracker(weight, first.reverse);

@@ -42,9 +42,11 @@ fn setup(chooser: &mut dyn Chooser) -> Setup {
     let base = interval(chooser, v2);
     let count = usize::try_from(chooser.between(2, 5)).unwrap_or(2);
     let elections: Vec<ElectionSetup> = (0..one_of(chooser, &[1, 1, 2, 3])).map(|_| election(chooser, v2)).collect();
+    let unicast = chooser.chance(1, 3);
     let style = one_of(chooser, &[Style::Distinct, Style::Equal, Style::Neighbours, Style::Extreme]);
     let nodes = (0..count).map(|node| {
-        let instances = elections.iter().map(|election| instance(chooser, election, base, (node, style))).collect();
+        let instances =
+            elections.iter().map(|election| instance(chooser, election, base, (node, style, unicast))).collect();
         NodeSetup {
             clock: Clock {
                 offset: Duration::from_millis(chooser.pick(1_000_000)),
@@ -95,7 +97,6 @@ fn election(chooser: &mut dyn Chooser, v2: bool) -> ElectionSetup {
     let members = usize::try_from(one_of(chooser, &[1, 1, 2, 3])).unwrap_or(1);
     ElectionSetup {
         protocol: if v2 { ElectionSetup::v2(chooser.chance(1, 2)) } else { ElectionSetup::V3 },
-        unicast: chooser.chance(1, 3),
         peers_known: !chooser.chance(1, 4),
         members: families.into_iter().take(members).collect(),
     }
@@ -105,7 +106,7 @@ fn instance(
     chooser: &mut dyn Chooser,
     election: &ElectionSetup,
     base: Duration,
-    (node, style): (usize, Style),
+    (node, style, unicast): (usize, Style, bool),
 ) -> InstanceSetup {
     let v2 = matches!(election.protocol, Protocol::V2 { .. });
     let slower = if !v2 && chooser.chance(1, 8) { one_of(chooser, &[2, 3, 4]) } else { 1 };
@@ -119,6 +120,7 @@ fn instance(
         preemption: preemption(chooser, base),
         rival_known: !chooser.chance(1, 4),
         addresses: one_of(chooser, &[1, 2, MAXIMUM_ADDRESSES]),
+        unicast,
         announcements: announcements(chooser, base),
     }
 }
@@ -314,7 +316,7 @@ fn address(chooser: &mut dyn Chooser, router: RouterPlace) -> AddressPlace {
 
 fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, usize), base: Duration) -> Change {
     let has_tracker = setup.instance(node, election).is_some_and(|instance| !instance.trackers.is_empty());
-    match chooser.pick(7) {
+    match chooser.pick(9) {
         0 => Change::Priority(one_of(chooser, &[100, 1, 50, 150, 254, 255])),
         1 => {
             let other = chooser.between(1, 8);
@@ -325,6 +327,7 @@ fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, us
         2 => Change::Preemption(preemption(chooser, base)),
         3 => Change::Addresses(u8::try_from(chooser.between(1, u64::from(MAXIMUM_ADDRESSES))).unwrap_or(1)),
         4 | 5 if has_tracker => Change::Weight(one_of(chooser, &WEIGHTS)),
+        6 | 7 => Change::Unicast(chooser.chance(1, 2)),
         _ => Change::Announcements(announcements(chooser, base)),
     }
 }

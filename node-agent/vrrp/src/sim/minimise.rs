@@ -87,11 +87,6 @@ fn simpler(script: &Script) -> Vec<Script> {
                 setup.members.truncate(1);
             }
         });
-        with(&|script| {
-            for setup in script.setup.elections.iter_mut().skip(election).take(1) {
-                setup.unicast = false;
-            }
-        });
     }
     for node in 0..nodes {
         with(&|script| {
@@ -108,10 +103,11 @@ fn simpler(script: &Script) -> Vec<Script> {
     candidates
 }
 
-const INSTANCE_CHANGES: [fn(&mut InstanceSetup); 5] = [
+const INSTANCE_CHANGES: [fn(&mut InstanceSetup); 6] = [
     |instance| instance.trackers.clear(),
     |instance| instance.preemption = Preemption::Preempt { delay: Duration::ZERO },
     |instance| instance.rival_known = false,
+    |instance| instance.unicast = false,
     |instance| instance.addresses = 1,
     |instance| instance.announcements = Announcements { count: 1, delay: Duration::ZERO, refresh: None },
 ];

@@ -40,6 +40,8 @@ pub enum Mutant {
     StallUnnoticed,
     /// Adverts with another list of addresses are dropped.
     ListMismatchDropped,
+    /// Adverts of peers that still use the other transport are dropped.
+    OtherTransportDropped,
     /// Routers that are no peers are obeyed.
     StrangersObeyed,
     /// Own adverts that come back are taken for another router's.
@@ -78,7 +80,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::SkewIgnored,
         Self::TieBreakFlipped,
         Self::OutdatedReportBelieved,
@@ -95,6 +97,7 @@ impl Mutant {
         Self::TimersBeforePackets,
         Self::StallUnnoticed,
         Self::ListMismatchDropped,
+        Self::OtherTransportDropped,
         Self::StrangersObeyed,
         Self::OwnAdvertsObeyed,
         Self::ChecksumIgnored,

@@ -102,6 +102,8 @@ pub enum Sight {
     HeldDown,
     /// `Never` left a lower master alone.
     LeftAlone,
+    /// A backup obeyed an advert that came by another transport than its own.
+    OtherTransport,
     /// A tracker reported a number that moves the priority.
     ValueCounted,
     /// A tracker reported a number that outweighs every priority.
@@ -177,7 +179,7 @@ const FAULTS: [Fault; 23] = [
     Fault::Echo,
 ];
 
-const SIGHTS: [Sight; 20] = [
+const SIGHTS: [Sight; 21] = [
     Sight::PacketLost,
     Sight::PacketTwice,
     Sight::PacketOvertook,
@@ -192,6 +194,7 @@ const SIGHTS: [Sight; 20] = [
     Sight::DelayedPreemption,
     Sight::HeldDown,
     Sight::LeftAlone,
+    Sight::OtherTransport,
     Sight::ValueCounted,
     Sight::ValueFailed,
     Sight::Overlap,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::frame::sealed;
 use super::mutant::Mutant;
 use crate::action::{Action, Notice, Reason, State};
-use crate::config::{GroupConfig, MemberConfig, Preemption, Tracker};
+use crate::config::{GroupConfig, MemberConfig, Preemption, Tracker, Transport};
 use crate::event::{Event, Link, MemberIndex};
 use crate::group::Group;
 use crate::time::Instant;
@@ -103,6 +103,9 @@ impl Seam {
                 let Some((config, advert)) = parse(group, *member, datagram) else { return false };
                 match (mutant, advert.claim()) {
                     (Mutant::ReleaseIgnored, claim) => claim == Claim::Release,
+                    (Mutant::OtherTransportDropped, _) => {
+                        datagram.destination.is_multicast() != (config.transport == Transport::Multicast)
+                    }
                     (Mutant::ListMismatchDropped, _) => !advert.addresses().eq(config.addresses.iter().copied()),
                     (Mutant::HoldDownMissing, Claim::Master(priority)) => {
                         now < self.resigned_until && Some(priority) < group.priority(*member)

@@ -51,8 +51,6 @@ pub struct DriverSetup {
 pub struct ElectionSetup {
     /// The protocol version and what belongs to it.
     pub protocol: Protocol,
-    /// Whether adverts go to each node's address instead of to the group.
-    pub unicast: bool,
     /// Whether the nodes know each other's addresses and obey nobody else.
     pub peers_known: bool,
     /// The address family of each virtual router.
@@ -83,6 +81,8 @@ pub struct InstanceSetup {
     pub preemption: Preemption,
     /// Whether the node is told the highest priority of the others.
     pub rival_known: bool,
+    /// Whether adverts go to each node's address instead of to the group.
+    pub unicast: bool,
     /// How many of the election's addresses each member has: 1..=[`MAXIMUM_ADDRESSES`].
     pub addresses: u8,
     /// How a takeover is announced.
@@ -141,7 +141,7 @@ impl Setup {
             interval: shared.interval(instance.interval)?,
             priority: Priority::new(instance.priority)?,
             addresses: (0..instance.addresses).map(|place| virtual_address(election, member, family, place)).collect(),
-            transport: if shared.unicast { Transport::Unicast(peers.clone()) } else { Transport::Multicast },
+            transport: if instance.unicast { Transport::Unicast(peers.clone()) } else { Transport::Multicast },
             known_peers: shared.peers_known.then_some(peers),
             rival: self.rival(node, election, instance)?,
             announcements: instance.announcements,

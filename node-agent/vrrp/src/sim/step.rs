@@ -174,6 +174,8 @@ pub enum Change {
     Preemption(Preemption),
     /// How many of the addresses there are.
     Addresses(u8),
+    /// Whether adverts go to each node's address.
+    Unicast(bool),
     /// The weight of the first tracker.
     Weight(i32),
     /// How takeovers are announced.

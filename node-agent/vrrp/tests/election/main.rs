@@ -32,3 +32,5 @@ mod support;
 mod takeover;
 #[cfg(test)]
 mod tracking;
+#[cfg(test)]
+mod transport;

@@ -226,10 +226,30 @@ impl Router {
     ) -> Vec<Action> {
         let config = self.config(member);
         let repr = AdvertRepr { vrid: config.virtual_router_id, claim, protocol: config.protocol, interval, addresses };
-        let (source, destination) = (ip(from), advert::group(config.family));
+        self.hear_datagram(member, from, advert::group(config.family), 255, &repr)
+    }
+
+    /// An advert that was sent to us alone.
+    pub(crate) fn hear_unicast(&mut self, from: &str, number: u8, hop_limit: u8) -> Vec<Action> {
+        let MemberConfig { virtual_router_id: vrid, protocol, interval, addresses, family, .. } = self.config(FIRST);
+        let claim = Claim::Master(priority(number));
+        let repr = AdvertRepr { vrid, claim, protocol, interval, addresses: &addresses };
+        let own = ip(if family == Family::Ipv4 { OWN } else { OWN_V6 });
+        self.hear_datagram(FIRST, from, own, hop_limit, &repr)
+    }
+
+    fn hear_datagram(
+        &mut self,
+        member: MemberIndex,
+        from: &str,
+        destination: IpAddr,
+        hop_limit: u8,
+        repr: &AdvertRepr<'_>,
+    ) -> Vec<Action> {
+        let source = ip(from);
         let mut message = vec![0; repr.length()];
         repr.emit(source, destination, &mut message).unwrap();
-        let datagram = Datagram { source, destination, hop_limit: 255, payload: &message };
+        let datagram = Datagram { source, destination, hop_limit, payload: &message };
         self.handle(Event::Packet { member, datagram })
     }
 

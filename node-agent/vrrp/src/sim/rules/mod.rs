@@ -41,7 +41,7 @@ use self::tie::Ties;
 use super::probe::{Deed, Probe, Probes, Sight};
 use super::table::{Input, Situation};
 use crate::action::{Action, Notice, Reason, State};
-use crate::config::GroupConfig;
+use crate::config::{GroupConfig, Transport};
 use crate::event::{Epoch, Event};
 use crate::group::Group;
 use crate::time::Instant;
@@ -302,6 +302,12 @@ fn note(case: &Case<'_>, probes: &mut Probes) {
     {
         let failed = case.input == Input::CheckFails;
         probes.note(Probe::Saw(if failed { Sight::ValueFailed } else { Sight::ValueCounted }));
+    }
+    if let Event::Packet { member, datagram } = case.event
+        && let (true, Some(config)) = (case.input.is_claim(), case.config.members().get(usize::from(member.0)))
+        && datagram.destination.is_multicast() != (config.transport == Transport::Multicast)
+    {
+        probes.note(Probe::Saw(Sight::OtherTransport));
     }
     let deaf = case.group.deaf_members().count();
     if deaf > 0 && deaf < case.facts.members.len() {

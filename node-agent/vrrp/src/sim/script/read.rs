@@ -94,12 +94,7 @@ fn election(record: &Record<'_>) -> Result<ElectionSetup, ScriptError> {
         "3" => ElectionSetup::V3,
         _ => return Err(record.error("version")),
     };
-    Ok(ElectionSetup {
-        protocol,
-        unicast: record.has("unicast"),
-        peers_known: record.has("peers"),
-        members: record.list("members", read_family)?,
-    })
+    Ok(ElectionSetup { protocol, peers_known: record.has("peers"), members: record.list("members", read_family)? })
 }
 
 fn node(record: &Record<'_>) -> Result<NodeSetup, ScriptError> {
@@ -117,6 +112,7 @@ fn instance(record: &Record<'_>) -> Result<InstanceSetup, ScriptError> {
         interval: record.duration("interval")?,
         preemption: preemption(record)?,
         rival_known: record.has("rival"),
+        unicast: record.has("unicast"),
         addresses: record.number("addresses")?,
         announcements: announcements(record)?,
         trackers: if record.has("trackers") { record.list("trackers", read_tracker)? } else { Vec::new() },
@@ -163,12 +159,17 @@ fn step(record: &Record<'_>) -> Result<Step, ScriptError> {
 }
 
 fn change(record: &Record<'_>) -> Result<Change, ScriptError> {
-    let fields = ["priority", "interval", "preempt", "addresses", "weight", "announce"];
+    let fields = ["priority", "interval", "preempt", "addresses", "transport", "weight", "announce"];
     match fields.into_iter().find(|field| record.has(field)) {
         Some("priority") => Ok(Change::Priority(record.number("priority")?)),
         Some("interval") => Ok(Change::Interval(record.duration("interval")?)),
         Some("preempt") => Ok(Change::Preemption(preemption(record)?)),
         Some("addresses") => Ok(Change::Addresses(record.number("addresses")?)),
+        Some("transport") => match record.text("transport")? {
+            "unicast" => Ok(Change::Unicast(true)),
+            "multicast" => Ok(Change::Unicast(false)),
+            _ => Err(record.error("transport")),
+        },
         Some("weight") => Ok(Change::Weight(record.number("weight")?)),
         Some("announce") => Ok(Change::Announcements(announcements(record)?)),
         _ => Err(record.error("priority")),

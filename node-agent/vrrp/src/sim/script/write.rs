@@ -67,9 +67,8 @@ impl fmt::Display for ElectionSetup {
             Protocol::V3 { .. } => "3",
         };
         let members = write_list(self.members.iter().map(|family| digit(*family)));
-        let unicast = if self.unicast { " unicast" } else { "" };
         let peers = if self.peers_known { " peers" } else { "" };
-        write!(formatter, "members={members} version={protocol}{unicast}{peers}")
+        write!(formatter, "members={members} version={protocol}{peers}")
     }
 }
 
@@ -85,8 +84,10 @@ impl fmt::Display for InstanceSetup {
         let (interval, preemption) = (time(self.interval), preemption(self.preemption));
         write!(formatter, "priority={} interval={interval} preempt={preemption}", self.priority)?;
         write!(formatter, " addresses={} {}", self.addresses, announcements(self.announcements))?;
-        if self.rival_known {
-            write!(formatter, " rival")?;
+        for (word, holds) in [("rival", self.rival_known), ("unicast", self.unicast)] {
+            if holds {
+                write!(formatter, " {word}")?;
+            }
         }
         if self.trackers.is_empty() {
             return Ok(());
@@ -156,6 +157,9 @@ impl fmt::Display for Change {
             Self::Interval(interval) => write!(formatter, "interval={}", time(interval)),
             Self::Preemption(mode) => write!(formatter, "preempt={}", preemption(mode)),
             Self::Addresses(count) => write!(formatter, "addresses={count}"),
+            Self::Unicast(unicast) => {
+                write!(formatter, "transport={}", if unicast { "unicast" } else { "multicast" })
+            }
             Self::Weight(weight) => write!(formatter, "weight={weight}"),
             Self::Announcements(schedule) => formatter.write_str(&announcements(schedule)),
         }
