@@ -101,18 +101,12 @@ pub struct KubernetesArgs {
     #[arg(long, env = "HOLDFAST_KUBECONFIG", value_name = "FILE", conflicts_with = "node_service_account")]
     pub kubeconfig: Option<PathBuf>,
     /// The ServiceAccount of this node, which may read its NodeConfig and no other. The agent exchanges the token of its pod
-    /// for one of it; needs the variables POD_NAME, POD_UID and POD_NAMESPACE.
+    /// for one of it; needs the variable POD_NAMESPACE.
     #[arg(long, env = "HOLDFAST_NODE_SERVICE_ACCOUNT", value_name = "NAME")]
     pub node_service_account: Option<String>,
     /// The namespace of the agent's Lease. Default: that of the credentials.
     #[arg(long, env = "HOLDFAST_NAMESPACE", value_name = "NAME")]
     pub namespace: Option<String>,
-    /// The name of the pod.
-    #[arg(long, env = "POD_NAME", hide = true)]
-    pub pod_name: Option<String>,
-    /// The UID of the pod.
-    #[arg(long, env = "POD_UID", hide = true)]
-    pub pod_uid: Option<String>,
     /// The namespace of the pod.
     #[arg(long, env = "POD_NAMESPACE", hide = true)]
     pub pod_namespace: Option<String>,
@@ -130,9 +124,9 @@ pub enum Source {
 /// Why there is no such place.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SourceError {
-    /// A token must be bound to a pod.
-    #[error("--node-service-account needs the variable {0}, from the downward API of the pod")]
-    NotInPod(&'static str),
+    /// The ServiceAccount is in the namespace of the pod.
+    #[error("--node-service-account needs the variable POD_NAMESPACE, from the downward API of the pod")]
+    NotInPod,
 }
 
 impl RunArgs {
@@ -144,7 +138,7 @@ impl RunArgs {
         let KubernetesArgs { kubeconfig, namespace, .. } = &self.kubernetes;
         let credentials = match kubeconfig {
             Some(path) => Credentials::Kubeconfig(path.clone()),
-            None => Credentials::Pod(self.kubernetes.node_service_account()?),
+            None => Credentials::Pod(self.kubernetes.node_service_account(&self.node_name)?),
         };
         Ok(Source::Kubernetes(kubernetes::Options {
             node: self.node_name.clone(),
@@ -155,15 +149,10 @@ impl RunArgs {
 }
 
 impl KubernetesArgs {
-    fn node_service_account(&self) -> Result<Option<NodeServiceAccount>, SourceError> {
+    fn node_service_account(&self, node: &str) -> Result<Option<NodeServiceAccount>, SourceError> {
         let Some(name) = self.node_service_account.clone() else { return Ok(None) };
-        let required = |value: &Option<String>, variable| value.clone().ok_or(SourceError::NotInPod(variable));
-        Ok(Some(NodeServiceAccount {
-            name,
-            pod_name: required(&self.pod_name, "POD_NAME")?,
-            pod_uid: required(&self.pod_uid, "POD_UID")?,
-            pod_namespace: required(&self.pod_namespace, "POD_NAMESPACE")?,
-        }))
+        let namespace = self.pod_namespace.clone().ok_or(SourceError::NotInPod)?;
+        Ok(Some(NodeServiceAccount { name, namespace, node: node.to_owned() }))
     }
 }
 
@@ -255,17 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_exchanged_only_in_a_pod_that_knows_who_it_is() {
-        let pod = ["--node-service-account=n", "--pod-name=p", "--pod-uid=u"];
-        assert_eq!(source(&pod), Ok(Err(SourceError::NotInPod("POD_NAMESPACE"))));
-        let account = NodeServiceAccount {
-            name: "n".to_owned(),
-            pod_name: "p".to_owned(),
-            pod_uid: "u".to_owned(),
-            pod_namespace: "vips".to_owned(),
-        };
-        let complete = [&pod[..], &["--pod-namespace=vips"]].concat();
-        assert_eq!(source(&complete), Ok(Ok(kubernetes(None, Credentials::Pod(Some(account))))));
+    fn a_token_is_exchanged_only_in_a_pod_that_knows_its_namespace() {
+        let account = "--node-service-account=n";
+        assert_eq!(source(&[account]), Ok(Err(SourceError::NotInPod)));
+        let known = NodeServiceAccount { name: "n".to_owned(), namespace: "vips".to_owned(), node: "a".to_owned() };
+        let source = source(&[account, "--pod-namespace=vips"]);
+        assert_eq!(source, Ok(Ok(kubernetes(None, Credentials::Pod(Some(known))))));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Access {
     }
 
     async fn exchange(&self, account: &NodeServiceAccount, connection: &Connection) -> Result<NodeToken, Failure> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.writer.clone(), &account.pod_namespace);
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.writer.clone(), &account.namespace);
         let (parameters, request) = (PostParams::default(), account.request());
         let request = accounts.create_token_request(&account.name, &parameters, &request);
         let answer = connection.ask(Operation::Token, REQUEST_LIMIT, request).await.map_err(|failure| {

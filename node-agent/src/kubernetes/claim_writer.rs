@@ -185,7 +185,7 @@ impl Attempt {
             "apiVersion": VirtualIP::api_version(&()),
             "kind": VirtualIP::kind(&()),
             "metadata": { "name": virtual_ip },
-            "status": {},
+            // No status at all: an empty one, where this node was the only one to write any, becomes null, which is invalid.
         });
         self.apply(virtual_ip, &nothing).await
     }

@@ -2,7 +2,7 @@
 //!
 //! RBAC cannot give each pod of a DaemonSet another right: they share one ServiceAccount. So each node has one of its own,
 //! which may read this node's NodeConfig alone, and the agent exchanges the token of its pod for one of that. It is bound to
-//! the pod: it ends with it.
+//! the Node: it ends with it. (The API server binds a token to a pod only if that runs under the same ServiceAccount.)
 
 use std::time::Duration;
 
@@ -11,17 +11,15 @@ use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, T
 /// How long a token is asked for. The API server may give another.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The ServiceAccount of this node, and the pod that asks for its token.
+/// The ServiceAccount of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeServiceAccount {
-    /// The name of the ServiceAccount, in the namespace of the pod.
+    /// Its name.
     pub name: String,
-    /// The name of the pod.
-    pub pod_name: String,
-    /// The UID of the pod.
-    pub pod_uid: String,
-    /// The namespace of both.
-    pub pod_namespace: String,
+    /// Its namespace, which is that of the pod.
+    pub namespace: String,
+    /// The name of the node.
+    pub node: String,
 }
 
 /// A token and how long to use it.
@@ -36,16 +34,16 @@ pub(super) struct NodeToken {
 impl NodeServiceAccount {
     /// What to ask the API server for.
     pub fn request(&self) -> TokenRequest {
-        let pod = BoundObjectReference {
+        let node = BoundObjectReference {
             api_version: Some("v1".to_owned()),
-            kind: Some("Pod".to_owned()),
-            name: Some(self.pod_name.clone()),
-            uid: Some(self.pod_uid.clone()),
+            kind: Some("Node".to_owned()),
+            name: Some(self.node.clone()),
+            uid: None,
         };
         let spec = TokenRequestSpec {
             // Those of the API server.
             audiences: Vec::new(),
-            bound_object_ref: Some(pod),
+            bound_object_ref: Some(node),
             expiration_seconds: i64::try_from(LIFETIME.as_secs()).ok(),
         };
         TokenRequest { spec, ..TokenRequest::default() }
@@ -73,16 +71,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_bound_to_the_pod() {
+    fn the_token_is_bound_to_the_node() {
         let account = NodeServiceAccount {
             name: "holdfast-agent-a".to_owned(),
-            pod_name: "holdfast-agent-x7k2p".to_owned(),
-            pod_uid: "7f3c".to_owned(),
-            pod_namespace: "holdfast".to_owned(),
+            namespace: "holdfast".to_owned(),
+            node: "a".to_owned(),
         };
         let expected = json!({
             "audiences": [],
-            "boundObjectRef": { "apiVersion": "v1", "kind": "Pod", "name": "holdfast-agent-x7k2p", "uid": "7f3c" },
+            "boundObjectRef": { "apiVersion": "v1", "kind": "Node", "name": "a" },
             "expirationSeconds": 3600,
         });
         assert_eq!(serde_json::to_value(account.request()).expect("JSON")["spec"], expected);
