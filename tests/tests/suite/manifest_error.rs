@@ -6,7 +6,7 @@ use anyhow::Result;
 use holdfast_tests::lab::{Agent, AgentHome, Host, agent};
 
 use crate::support::duo::{Duo, VIP};
-use crate::support::manifest::{group, health_check, virtual_ip, web};
+use crate::support::manifest::{file, group, health_check, virtual_ip, web};
 use crate::support::timing::LONG;
 
 fn check(home: &AgentHome) -> Result<(Option<i32>, String)> {
@@ -134,6 +134,60 @@ fn a_vip_that_names_an_unknown_check_is_refused_and_the_others_run() -> Result<(
     let errors = duo.a.status()?.configuration_errors;
     assert!(errors.iter().any(|error| error.contains("lost") && error.contains("nowhere")), "{errors:?}");
     assert!(!duo.a.holds([10, 77, 0, 101])?);
+    Ok(())
+}
+
+#[test]
+fn what_would_be_refused_after_a_change_leaves_the_address_where_it_is_and_readyz_says_why() -> Result<()> {
+    // Nobody listens there: only the priorities are lower by one, on both nodes.
+    let page = health_check("page", "tcp: {port: 8500}\nweight: -1\n");
+    let with_page = web("healthChecks: [{name: page}]\n");
+    let duo = Duo::elected(&[with_page.clone(), page.clone()])?;
+    let prober = duo.probe()?;
+    let before = duo.a.router("web")?.transitions;
+    let newcomer = virtual_ip("api", "addresses: [10.77.0.100]\nvirtualRouterID: 52\n");
+    let changes = [
+        (
+            "a typo in a reference",
+            vec![web("healthChecks: [{name: pgae}]\n"), page.clone()],
+            "VirtualIP/web: spec.healthChecks[0]",
+        ),
+        ("a check that is gone", vec![with_page.clone()], "VirtualIP/web: spec.healthChecks[0]"),
+        (
+            "an address that is taken",
+            vec![newcomer, with_page.clone(), page.clone()],
+            "VirtualIP/api: spec.addresses[0]",
+        ),
+        (
+            "an ID that is taken",
+            vec![virtual_ip("api", "addresses: [10.77.0.101]\nvirtualRouterID: 51\n"), with_page.clone(), page.clone()],
+            "VirtualIP/api: spec.virtualRouterID",
+        ),
+        (
+            "a member that does not exist",
+            vec![with_page.clone(), page.clone(), group("all", "members: [web, api]\n")],
+            "VirtualIPGroup/all: spec.members[1]",
+        ),
+    ];
+    for (change, objects, expected) in changes {
+        duo.write_manifest("manifest.yaml", &file(&objects))?;
+        for member in [&duo.a, &duo.b] {
+            let status = member
+                .wait_until(&format!("{change} is reported"), LONG, |status| !status.configuration_errors.is_empty())?;
+            assert!(status.configuration_errors[0].contains(expected), "{change}: {status:?}");
+            let ready = member.agent()?.get(&member.host, "/readyz")?;
+            assert!(ready.status == 503 && ready.body.contains(expected), "{change}: {ready:?}");
+        }
+        duo.write_manifest("manifest.yaml", &file(&[with_page.clone(), page.clone()]))?;
+        for member in [&duo.a, &duo.b] {
+            member.wait_until(&format!("{change} is mended"), LONG, |status| status.configuration_errors.is_empty())?;
+            assert_eq!(member.agent()?.get(&member.host, "/readyz")?.status, 200, "{change}");
+        }
+    }
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    let router = duo.a.router("web")?;
+    assert_eq!((router.state.as_str(), router.transitions), ("MASTER", before));
     Ok(())
 }
 

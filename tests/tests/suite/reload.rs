@@ -110,6 +110,22 @@ fn a_folder_swapped_as_kubernetes_swaps_a_configmap_is_followed() -> Result<()> 
 }
 
 #[test]
+fn a_manifest_that_is_removed_and_written_anew_disturbs_nothing() -> Result<()> {
+    let duo = Duo::elected(&[web("")])?;
+    let before = duo.a.router("web")?.transitions;
+    let prober = duo.probe()?;
+    duo.remove_manifest("manifest.yaml")?;
+    // As slow as a tool that writes other files in between.
+    std::thread::sleep(Duration::from_secs(1));
+    duo.write_manifest("manifest.yaml", &web(""))?;
+    std::thread::sleep(Duration::from_secs(1) + NOISE);
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(duo.a.router("web")?.transitions, before);
+    Ok(())
+}
+
+#[test]
 fn a_thousand_rewrites_without_a_change_disturb_nothing() -> Result<()> {
     let duo = Duo::elected(&[web("")])?;
     let before = duo.a.router("web")?.transitions;

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::support::duo::{Duo, VIP};
-use crate::support::manifest::web;
+use crate::support::manifest::{file, virtual_ip, web};
 
 #[test]
 fn a_restart_without_the_folder_of_manifests_uses_the_last_good_configuration() -> Result<()> {
@@ -29,6 +29,22 @@ fn a_restart_with_a_broken_manifest_uses_the_last_good_configuration() -> Result
     assert!(duo.a.holds(VIP)?);
     let errors = duo.a.status()?.configuration_errors;
     assert!(errors.iter().any(|error| error.contains("manifest.yaml")), "{errors:?}");
+    Ok(())
+}
+
+#[test]
+fn a_restart_keeps_in_force_what_the_plan_would_refuse_as_it_stands_now() -> Result<()> {
+    let mut duo = Duo::new(&[web("")])?;
+    duo.a.start_as("MASTER")?;
+    duo.a.terminate()?;
+    let newcomer = virtual_ip("api", "addresses: [10.77.0.100]\nvirtualRouterID: 51\n");
+    duo.a.home.write_manifest("manifest.yaml", &file(&[newcomer, web("healthChecks: [{name: typo}]\n")]))?;
+    duo.a.start_as("MASTER")?;
+    assert!(duo.a.holds(VIP)?);
+    let status = duo.a.status()?;
+    for problem in ["VirtualIP/api: spec.addresses[0]", "VirtualIP/web: spec.healthChecks[0]"] {
+        assert!(status.configuration_errors.iter().any(|error| error.contains(problem)), "{problem}: {status:?}");
+    }
     Ok(())
 }
 
