@@ -17,15 +17,16 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages build demo test unit search sim soak replay fuzz suite crds fmt clean \
+.PHONY: help setup packages kubernetes build demo test unit search sim soak replay fuzz suite crds fmt clean \
+	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # === what everything else needs ===
 
-setup: packages $(CARGO_DENY) ## install what the machine lacks (as root); the other entries do so themselves
+setup: packages $(CARGO_DENY) kubernetes ## install what the machine lacks (as root); the other entries do so themselves
 
 packages:
 	@.ci/packages
@@ -38,6 +39,9 @@ $(CARGO_DENY): | packages
 		cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)
 	rm -rf $(CACHE)/build
 
+kubernetes: packages ## build the Kubernetes that the tests run, once for each set of versions: about 8 minutes
+	@tests/cluster/build >/dev/null
+
 build: packages ## build all binaries (development profile)
 	cargo build --bins
 
@@ -48,6 +52,20 @@ demo: build ## watch three nodes hold a VIP (as root); INTERVAL=100ms for fast a
 
 test: packages ## everything that must pass before a change lands (as root); what CI runs
 	@.ci/steps test lint unit search sim suite
+
+# === a Kubernetes to play with ===
+
+cluster: kubernetes ## start a control plane and three nodes on this machine (as root); IMAGES='OCI archives' to load
+	@cargo run --quiet -p holdfast-tests --bin holdfast-cluster -- up $(IMAGES)
+
+cluster-down: ## end it, and remove all that is left of it
+	@cargo run --quiet -p holdfast-tests --bin holdfast-cluster -- down
+
+cluster-status: ## say who runs one, and show its nodes
+	@cargo run --quiet -p holdfast-tests --bin holdfast-cluster -- status
+
+cluster-kubectl: ## ask it; ARGS='get nodes -o wide'
+	@cargo run --quiet -p holdfast-tests --bin holdfast-cluster -- kubectl $(ARGS)
 
 # === the steps of `make test`, the cheap ones first ===
 
@@ -87,7 +105,7 @@ sim: SECONDS ?= 60
 sim: packages ## simulate random networks; SECONDS=60
 	$(SIMULATE) --seconds $(SECONDS)
 
-suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
+suite: build kubernetes ## the lab: agents, keepalived and real packets in network namespaces (as root)
 	.ci/leaves-nothing cargo test -p holdfast-tests
 
 # === beyond `make test` ===

@@ -29,14 +29,19 @@ pub struct Response {
 
 /// Asks the server at `port` of the host's own 127.0.0.1 for `path`.
 pub fn get(host: &Host, port: u16, path: &str) -> Result<Response> {
-    let text = host.namespace().run(|| exchange(port, path))?;
+    get_from(host, (Ipv4Addr::LOCALHOST, port).into(), path)
+}
+
+/// Asks `server`, from `host`, for `path`.
+pub fn get_from(host: &Host, server: SocketAddr, path: &str) -> Result<Response> {
+    let text = host.namespace().run(|| exchange(server, path))?;
     let (head, body) = text.split_once("\r\n\r\n").with_context(|| format!("no end of the head in {text:?}"))?;
     let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok());
     Ok(Response { status: status.with_context(|| format!("no status in {head:?}"))?, body: body.to_owned() })
 }
 
-fn exchange(port: u16, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("cannot connect")?;
+fn exchange(server: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect_timeout(&server, ANSWER).context("cannot connect")?;
     stream.set_read_timeout(Some(ANSWER)).context("cannot set a timeout")?;
     // HTTP/1.0: the end of the answer is the end of the connection, and nothing comes in chunks.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: lab\r\n\r\n").context("cannot send a request")?;

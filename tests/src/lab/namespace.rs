@@ -19,7 +19,7 @@ use super::{program, requirements, sweep};
 pub const PREFIX: &str = "hf-";
 
 /// Shared by every lab on the machine, whatever its folder for temporary files.
-const LOCK: &str = "/run/holdfast-lab.lock";
+pub(crate) const LOCK: &str = "/run/holdfast-lab.lock";
 
 /// A network namespace, and the process 1 of its PID namespace if it has one.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ pub(super) fn delete(name: &str) -> Result<()> {
     program::run("ip", &["netns", "del", name]).map(drop)
 }
 
-pub(super) fn unique_name(role: &str) -> String {
+pub(crate) fn unique_name(role: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(1);
     let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{counter}-{role}", std::process::id())

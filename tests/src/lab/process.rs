@@ -66,7 +66,7 @@ impl Process {
 
     /// Takes charge of a child; `name` marks its lines in the shown log. Not for a thread that has entered a PID
     /// namespace: it could start no other threads.
-    pub(super) fn adopt(name: &str, mut child: Child) -> Result<Self> {
+    pub(crate) fn adopt(name: &str, mut child: Child) -> Result<Self> {
         let log = Log::default();
         if let Some(stdout) = child.stdout.take() {
             log.follow(stdout);

@@ -1,0 +1,46 @@
+//! The tests' own Kubernetes: real servers, nothing pretended.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `programs` | where the built programs lie |
+//! | `folder`, `server`, `place` | a folder and the servers in it; they never outlive this process, however it ends |
+//! | `authority`, `access` | certificates, and who somebody is to the API server |
+//! | `api_server`, `arguments`, `loopback` | etcd and kube-apiserver: enough for most tests, and the faults of both |
+//! | `kubernetes`, `node` | a whole cluster: control plane, three nodes and a client on a LAN |
+//! | `machine`, `pod_images` | what it needs, and what its pods run |
+//! | `forward`, `lock`, `leftovers` | the way into it, one at a time, and nothing left of it |
+//! | `audit` | the requests that the API server has answered, by user |
+//! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
+//! | `developer` | a cluster that stays, for a person to play with |
+//! | `blocking` | asynchronous work from where there is no runtime |
+
+mod access;
+mod agent_identity;
+mod api_server;
+mod arguments;
+mod audit;
+mod authority;
+pub mod blocking;
+pub mod crds;
+pub mod developer;
+mod folder;
+mod forward;
+mod kubernetes;
+mod leftovers;
+pub mod lock;
+mod loopback;
+mod machine;
+pub mod node;
+mod place;
+mod pod_images;
+mod programs;
+mod server;
+pub mod wait;
+
+pub use access::{Access, Credential};
+pub use agent_identity::AgentIdentity;
+pub use api_server::{ApiServer, Component};
+pub use audit::{Audit, Mark, Request};
+pub use kubernetes::{Cluster, Turn};
+pub use node::Node;
+pub use programs::Programs;
