@@ -73,7 +73,8 @@ where
     let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
     match timeout(PATIENCE, api.list(&ListParams::default().limit(1))).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(Probe::Missing),
+        // The answer for a group that it does not know is no Status, so it has a code and no reason.
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(Probe::Missing),
         Ok(Err(error)) => Err(Probe::Failed(explain(&error))),
         Err(_) => Err(Probe::Failed(format!("no answer within {PATIENCE:?}"))),
     }

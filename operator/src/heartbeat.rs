@@ -35,6 +35,8 @@ struct Beat {
     renewed: Option<Timestamp>,
     /// When the change was seen, on the clock of what could be seen.
     seen: Duration,
+    /// The same on the caller's clock; none if it was never seen to change.
+    changed: Option<Duration>,
     late_after: Duration,
 }
 
@@ -57,11 +59,12 @@ impl Heartbeats {
         let renewed = spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0);
         let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
         let late_after = seconds.map_or(LATE_AFTER, Duration::from_secs).clamp(SHORTEST, LONGEST);
-        let beat = self.beats.entry(node.to_owned()).or_insert(Beat { renewed, seen, late_after });
+        let beat = self.beats.entry(node.to_owned()).or_insert(Beat { renewed, seen, changed: None, late_after });
         beat.late_after = late_after;
         if beat.renewed != renewed {
             beat.renewed = renewed;
             beat.seen = seen;
+            beat.changed = Some(now);
         }
     }
 
@@ -89,6 +92,11 @@ impl Heartbeats {
             Some(beat) if self.seeing_clock(now).saturating_sub(beat.seen) < beat.late_after => Heartbeat::Fresh,
             Some(_) => Heartbeat::Late,
         }
+    }
+
+    /// When the agent of a node was last seen to renew its Lease; none if it never was.
+    pub fn last_renewal(&self, node: &str) -> Option<Duration> {
+        self.beats.get(node)?.changed
     }
 
     /// When the next agent will be late if it is not heard of until then. None while nothing can be seen.
@@ -152,8 +160,11 @@ mod tests {
         assert_eq!(beats.of("a", s(115)), Heartbeat::Late, "seen again is not renewed");
         assert_eq!(beats.next_late(s(115)), None);
 
+        assert_eq!(beats.last_renewal("a"), None);
+
         beats.observe("a", &renewed(1), s(120));
         assert_eq!(beats.of("a", s(134)), Heartbeat::Fresh);
+        assert_eq!(beats.last_renewal("a"), Some(s(120)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crds::NodeConfig;
-use holdfast_plan::{Input, Memory, Plan};
+use holdfast_plan::{Cluster, Input, Memory, Plan};
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 
@@ -34,7 +34,7 @@ pub fn plan(world: &World, last: Option<&Plan>) -> Plan {
         health_checks: world.health_checks.objects(),
         groups: world.groups.objects(),
         nodes: world.nodes.objects(),
-        memory: Memory::NodeConfigs(&earlier),
+        memory: Memory::Cluster(Cluster { node_configs: &earlier, ..Cluster::default() }),
     })
 }
 

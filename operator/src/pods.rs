@@ -57,6 +57,7 @@ async fn follow(api: Api<DeserializeGuard<Pod>>, node: String, sightings: mpsc::
     let config = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
     let mut events = pin!(watcher(api, config));
     let mut failures = 0_u32;
+    debug!(node, "follows the pods of a cordoned node");
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {

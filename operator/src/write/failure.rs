@@ -28,6 +28,9 @@ pub enum Next {
     Retry(Duration),
 }
 
+/// What the API server says, as an error of its own, of a field that its definitions do not have.
+const OLDER_DEFINITIONS: &str = "field not declared in schema";
+
 /// Between attempts to write what was refused: somebody may mend permissions or policies.
 const REFUSED: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,9 @@ impl Failure {
     /// What an error is about.
     pub fn of(error: &kube::Error) -> Self {
         let kube::Error::Api(status) = error else { return Self::Unreachable };
+        if status.message.contains(OLDER_DEFINITIONS) {
+            return Self::Refused;
+        }
         match status.code {
             404 | 410 => Self::Gone,
             409 => Self::Conflict,
@@ -86,6 +92,9 @@ mod tests {
             let error = kube::Error::Api(Status { code, ..Status::default() }.boxed());
             assert_eq!(Failure::of(&error), failure, "{code}");
         }
+        let message = format!("failed to create typed patch object: .spec.new: {OLDER_DEFINITIONS}");
+        let older = kube::Error::Api(Status { code: 500, message, ..Status::default() }.boxed());
+        assert_eq!(Failure::of(&older), Failure::Refused, "no attempt mends that");
         let unreachable = kube::Error::ReadEvents(std::io::ErrorKind::TimedOut.into());
         assert_eq!(Failure::of(&unreachable), Failure::Unreachable);
     }

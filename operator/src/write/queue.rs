@@ -96,11 +96,14 @@ impl Queue {
         });
     }
 
-    /// A write was not carried out, as far as is known. `chance` in 0..=1 spreads the wait.
-    pub fn failed(&mut self, write: Write, failure: Failure, chance: f64, now: Duration) {
+    /// A write was not carried out, as far as is known. `chance` in 0..=1 spreads the wait. Returns how many attempts at
+    /// this object have failed in a row.
+    pub fn failed(&mut self, write: Write, failure: Failure, chance: f64, now: Duration) -> u32 {
+        let mut failures = 0;
         self.change(&write.target.clone(), |entry| {
             entry.under_way = None;
             entry.failures = entry.failures.saturating_add(1);
+            failures = entry.failures;
             match failure.next(entry.failures, chance) {
                 Next::Forget => {}
                 Next::Retry(wait) => {
@@ -113,6 +116,7 @@ impl Queue {
                 }
             }
         });
+        failures
     }
 
     fn offer(&mut self, write: Write, now: Duration) {

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::queue::Queue;
 use super::rate::{Limit, Rate};
 use super::request::{self, WriteError};
-use super::{Write, Written};
+use super::{Target, Write, Written};
 use crate::backoff;
 use crate::clock::Clock;
 use crate::explain::explain;
@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long to wait while it is in doubt whether this process leads.
 const DOUBT: Duration = Duration::from_millis(100);
+
+/// Failures in a row that are no hiccup any more.
+const PERSISTENT: u32 = 5;
 
 /// A write that was carried out.
 pub type WriterReport = Write;
@@ -118,8 +121,9 @@ impl Writer {
             }
             Err(problem) => {
                 means.metrics.not_written(write.target.kind, problem.failure);
-                problem.log(&write);
-                self.queue().failed(write, problem.failure, backoff::chance(), now);
+                let target = write.target.clone();
+                let failures = self.queue().failed(write, problem.failure, backoff::chance(), now);
+                problem.log(&target, failures);
             }
         }
     }
@@ -149,14 +153,19 @@ struct Problem {
 }
 
 impl Problem {
-    fn log(&self, write: &Write) {
-        let (target, error) = (&write.target, &self.message);
-        match self.failure {
-            Failure::Gone | Failure::Conflict => debug!(%target, error, "not written; what is seen next decides"),
-            Failure::Refused => warn!(%target, error, event = "write_refused", "the API server refuses a write"),
-            Failure::Overloaded | Failure::Unreachable => {
+    /// The first failure of an object, and when it goes on; not every attempt of an outage.
+    fn log(&self, target: &Target, failures: u32) {
+        let error = &self.message;
+        match (self.failure, failures) {
+            (Failure::Gone | Failure::Conflict, _) => debug!(%target, error, "not written; what is seen next decides"),
+            (Failure::Refused, 1) => warn!(%target, error, event = "write_refused", "the API server refuses a write"),
+            (Failure::Overloaded | Failure::Unreachable, 1) => {
                 info!(%target, error, event = "write_failed", "not written; tried again");
             }
+            (_, PERSISTENT) => {
+                warn!(%target, error, failures, event = "write_failing", "still not written; tried again");
+            }
+            _ => debug!(%target, error, failures, "still not written"),
         }
     }
 }

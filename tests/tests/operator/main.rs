@@ -1,0 +1,10 @@
+//! The operator: the real binary and a real API server. The tests play the nodes and their agents.
+
+mod access;
+mod drain;
+mod leader;
+mod outage;
+mod plan;
+mod quiet;
+mod support;
+mod unreadable;

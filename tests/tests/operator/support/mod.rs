@@ -1,0 +1,15 @@
+//! What the tests of the operator share.
+
+mod operator;
+mod stage;
+
+use std::time::Duration;
+
+pub(crate) use self::operator::Operator;
+pub(crate) use self::stage::{NAMESPACE, Stage, apply, virtual_ip};
+
+/// For what is done within a second by an operator that has the machine for itself.
+pub(crate) const SHORT: Duration = Duration::from_secs(10);
+
+/// For what takes a lease to expire, or a server to start.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
