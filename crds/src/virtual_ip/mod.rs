@@ -100,8 +100,9 @@ pub struct VirtualIPSpec {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub node_interfaces: Vec<NodeInterface>,
 
-    /// The virtual router ID (VRID): 1 to 255, unique on its LAN. Default: a free one is allocated and kept; see
-    /// status.virtualRouterID. Set it when routers outside the cluster take part.
+    /// The virtual router ID (VRID): 1 to 255, unique on its LAN. Default: a free one is allocated and kept, see
+    /// status.virtualRouterID; from manifests in a folder, the one that follows from the name. Set it when routers outside
+    /// the cluster take part.
     #[serde(default, rename = "virtualRouterID", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 255))]
     pub virtual_router_id: Option<u8>,
