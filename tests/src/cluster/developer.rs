@@ -134,7 +134,14 @@ pub fn status() -> Result<()> {
         return Ok(());
     };
     println!("Process {pid} ({name}) runs a cluster.");
-    if is_keeper(&name) { kubectl(&["get", "nodes", "-o", "wide"].map(str::to_owned)) } else { Ok(()) }
+    if !is_keeper(&name) {
+        return Ok(());
+    }
+    if !Path::new(KUBECONFIG).exists() {
+        println!("It is not ready.");
+        return Ok(());
+    }
+    kubectl(&["get", "nodes", "-o", "wide"].map(str::to_owned))
 }
 
 fn remove_if_there(path: &str) -> Result<()> {

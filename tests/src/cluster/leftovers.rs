@@ -1,5 +1,6 @@
 //! What a cluster leaves in the kernel beside its processes: cgroups, and if it was killed the names of its namespaces.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
@@ -7,19 +8,18 @@ use anyhow::{Context, Result};
 
 use crate::lab::namespace;
 
-/// `$1` is the name of the cgroups, `$2` how the names of namespaces begin, `$3` their maker, who removes its own while it
-/// lives, and `$4` the lock of all who remove.
+/// `$1` is the name of the cgroups, `$2` how the names of namespaces begin, and `$3` the lock of all who remove.
 ///
-/// Waits for the end of its standard input, whose other end the maker alone holds. A cgroup can be removed when its last
-/// process is dead, which may take a moment.
+/// Waits for the end of its standard input, whose other end the maker alone holds. One who ends in order says so, and has
+/// removed its namespaces itself. A cgroup can be removed when its last process is dead, which may take a moment.
 const REMOVE: &str = r#"
-cat >/dev/null
+word=$(cat)
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
     find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir {} + 2>/dev/null && break
     sleep 0.1
 done
-if [ -d "/proc/$3" ]; then exit; fi
-exec 9>"$4"
+if [ "$word" = ended ]; then exit; fi
+exec 9>"$3"
 flock 9
 for name in /run/netns/"$2"*; do
     if [ -e "$name" ]; then ip netns del "${name##*/}"; fi
@@ -37,10 +37,9 @@ impl Leftovers {
     /// Watches over one more cluster of this process.
     pub(super) fn watch() -> Result<Self> {
         let cgroup = namespace::unique_name("cluster");
-        let maker = std::process::id().to_string();
-        let names = format!("{}{maker}-", namespace::PREFIX);
+        let names = format!("{}{}-", namespace::PREFIX, std::process::id());
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", REMOVE, "remover", &cgroup, &names, &maker, namespace::LOCK]).process_group(0);
+        command.args(["-c", REMOVE, "remover", &cgroup, &names, namespace::LOCK]).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let remover = command.spawn().context("cannot start the remover of leftovers")?;
         Ok(Self { cgroup, remover })
@@ -54,8 +53,8 @@ impl Leftovers {
 
 impl Drop for Leftovers {
     fn drop(&mut self) {
-        // `wait` closes the input of the child.
-        if let Err(error) = self.remover.wait() {
+        let told = self.remover.stdin.take().map_or(Ok(()), |mut input| input.write_all(b"ended"));
+        if let Err(error) = told.and_then(|()| self.remover.wait()) {
             println!("cannot remove the cgroups {}: {error}", self.cgroup);
         }
     }
