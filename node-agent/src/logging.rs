@@ -27,9 +27,13 @@ pub use narrator::Narrator;
 
 use crate::cli::LogFormat;
 
-/// Starts the log on standard error. `RUST_LOG` sets what is logged; `info` if it is not set.
+/// What is logged unless `RUST_LOG` says otherwise. Libraries tell of every request that fails; the agent tells of what
+/// that comes to, once.
+const DEFAULT_FILTER: &str = "info,kube_client=off,hickory_resolver=off,hickory_net=off";
+
+/// Starts the log on standard error. `RUST_LOG` sets what is logged.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     match format {
         LogFormat::Text => {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -54,7 +54,7 @@ impl Origin {
         match self {
             Self::Folder(folder, identity) => (tokio::spawn(configurator.follow(folder, identity)), None),
             Self::Cluster(cluster) => {
-                let (following, running) = cluster.start(election, checks);
+                let (following, running) = cluster.start(election, checks, &configurator.state);
                 (tokio::spawn(configurator.follow_node_config(following)), Some(running))
             }
         }

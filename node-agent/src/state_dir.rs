@@ -5,6 +5,7 @@
 //! | `lock` | nothing; it is locked for as long as the agent runs |
 //! | `manifests.json` | the last good manifests of each file |
 //! | `node-config.json` | the spec of the last good `NodeConfig` |
+//! | `claims.json` | the names of the VirtualIPs whose status may name this node as master |
 //! | `addresses.json` | the addresses that this agent has put on interfaces |
 //!
 //! Files are replaced whole, by a thread of their own: a slow or full disk never holds up an election. What could not be
@@ -12,6 +13,7 @@
 
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use crate::source::SavedManifests;
 const LOCK: &str = "lock";
 const MANIFESTS: &str = "manifests.json";
 const NODE_CONFIG: &str = "node-config.json";
+const CLAIMS: &str = "claims.json";
 const ADDRESSES: &str = "addresses.json";
 
 /// Between two attempts to write what could not be written.
@@ -113,6 +116,16 @@ impl StateDir {
     /// Saves the spec of a `NodeConfig` for the next run.
     pub fn save_node_config(&self, spec: &NodeConfigSpec) {
         self.writer.write(NODE_CONFIG, spec);
+    }
+
+    /// The names of the `VirtualIPs` that an earlier run has claimed.
+    pub fn load_claims(&self) -> BTreeSet<String> {
+        load(&self.path.join(CLAIMS)).unwrap_or_default()
+    }
+
+    /// Saves what is claimed for the next run.
+    pub fn save_claims(&self, virtual_ips: &BTreeSet<String>) {
+        self.writer.write(CLAIMS, virtual_ips);
     }
 
     /// The record of this agent's addresses.

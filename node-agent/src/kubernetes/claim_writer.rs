@@ -1,5 +1,6 @@
 //! Writes who is master: at once when this node becomes it, for many VirtualIPs at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use super::requests::{apply_status, metadata_of_status};
 use super::status::time;
 use crate::app::PATIENCE;
 use crate::election::ElectionHandle;
+use crate::state_dir::StateDir;
 
 /// How many VirtualIPs are written at a time: those of a whole node are through in a moment, and others are still heard.
 const AT_ONCE: usize = 16;
@@ -36,6 +38,8 @@ pub(super) struct ClaimWriter {
     pub(super) attempt: Attempt,
     /// What is carried out: other objects mean other claims.
     pub(super) programmed: watch::Receiver<Programmed>,
+    /// Where the next run finds what this one has claimed.
+    pub(super) state: Arc<StateDir>,
     /// That something has happened.
     pub(super) news: News,
     /// That the agent leaves.
@@ -60,13 +64,15 @@ pub(super) struct Attempt {
 impl ClaimWriter {
     /// Writes until the agent leaves, and then releases everything.
     pub(super) async fn run(mut self) {
-        let (mut claims, mut attempts) = (Claims::default(), JoinSet::new());
+        let (mut claims, mut attempts) = (Claims::new(self.state.load_claims()), JoinSet::new());
+        let mut saved = claims.claimed();
         let mut regained = self.attempt.connection.regained();
         let (mut object, mut look) = (None, true);
         while !self.ending.has_come() {
             if std::mem::take(&mut look) {
                 self.look(&mut claims, &mut object).await;
             }
+            self.save(&claims, &mut saved);
             self.start(&mut claims, &mut attempts);
             let next = self.next(&claims);
             tokio::select! {
@@ -79,7 +85,15 @@ impl ClaimWriter {
                 () = sleep(LOOK) => look = true,
             }
         }
-        self.release_all(claims, attempts).await;
+        self.release_all(claims, attempts, saved).await;
+    }
+
+    fn save(&self, claims: &Claims, saved: &mut BTreeSet<String>) {
+        let claimed = claims.claimed();
+        if claimed != *saved {
+            self.state.save_claims(&claimed);
+            *saved = claimed;
+        }
     }
 
     async fn look(&mut self, claims: &mut Claims, object: &mut Option<String>) {
@@ -95,6 +109,10 @@ impl ClaimWriter {
         let met_again = self.news.take_met_again();
         let Ok(Some(snapshot)) = timeout(PATIENCE, self.attempt.election.snapshot()).await else { return };
         claims.look(&snapshot.virtual_routers);
+        // Before that, what this node has may only be what it had.
+        if object.is_some() {
+            claims.disown_missing(&snapshot.virtual_routers);
+        }
         for router in snapshot.virtual_routers.iter().filter(|router| met_again.contains(&router.name)) {
             // The other one may have claimed it later than this node.
             claims.doubt(&router.virtual_ip);
@@ -120,7 +138,7 @@ impl ClaimWriter {
     }
 
     /// Whoever waits for this bounds the time.
-    async fn release_all(&self, mut claims: Claims, mut attempts: JoinSet<Ended>) {
+    async fn release_all(&self, mut claims: Claims, mut attempts: JoinSet<Ended>, mut saved: BTreeSet<String>) {
         claims.look(&[]);
         while !claims.is_settled() {
             self.start(&mut claims, &mut attempts);
@@ -130,6 +148,7 @@ impl ClaimWriter {
                 () = sleep_until(next.unwrap_or_else(far_away).into()), if next.is_some() => {}
                 else => return,
             }
+            self.save(&claims, &mut saved);
         }
     }
 }

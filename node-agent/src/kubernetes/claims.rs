@@ -4,7 +4,7 @@
 //! One entry for each VirtualIP, and in it one wish: the newest. A claim is written only if the election thread, asked right
 //! before, still says MASTER; a release removes only what this node has written and nobody has taken over since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
@@ -41,6 +41,8 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     entries: BTreeMap<String, Entry>,
+    /// What an earlier run has claimed, until its state is known.
+    inherited: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -58,12 +60,35 @@ struct Entry {
 /// What the API server has of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Written {
-    /// Nobody knows: an earlier run may have written something, or somebody else has since.
+    /// Nobody knows: an earlier run has written something, or somebody else may have since.
     Unknown,
     Wish(Wish),
 }
 
 impl Claims {
+    /// Begins with what an earlier run has claimed.
+    pub(super) fn new(inherited: BTreeSet<String>) -> Self {
+        Self { inherited, ..Self::default() }
+    }
+
+    /// The VirtualIPs that may name this node: what the next run inherits.
+    pub(super) fn claimed(&self) -> BTreeSet<String> {
+        let named = self.entries.iter().filter(|(_, entry)| entry.may_be_named()).map(|(virtual_ip, _)| virtual_ip);
+        named.chain(&self.inherited).cloned().collect()
+    }
+
+    /// What an earlier run has claimed and is not among these is to be released.
+    pub(super) fn disown_missing(&mut self, routers: &[RouterSnapshot]) {
+        let is_there = |virtual_ip: &String| routers.iter().any(|router| router.virtual_ip == *virtual_ip);
+        let (kept, missing) = std::mem::take(&mut self.inherited).into_iter().partition(is_there);
+        self.inherited = kept;
+        let missing: BTreeSet<String> = missing;
+        for virtual_ip in missing {
+            let entry = Entry { present: false, ..Entry::new(Wish::Release, Written::Unknown) };
+            self.entries.entry(virtual_ip).or_insert(entry);
+        }
+    }
+
     /// Takes in the state of all virtual routers.
     pub(super) fn look(&mut self, routers: &[RouterSnapshot]) {
         self.entries.values_mut().for_each(|entry| entry.present = false);
@@ -76,7 +101,9 @@ impl Claims {
                 // A virtual router that has just started may be master in a moment: until then it has nothing to say.
                 None => {
                     if let Some(wish) = state {
-                        self.entries.insert(virtual_ip.to_owned(), Entry::new(wish));
+                        let inherited = self.inherited.remove(virtual_ip);
+                        let written = if inherited { Written::Unknown } else { Written::Wish(Wish::Release) };
+                        self.entries.insert(virtual_ip.to_owned(), Entry::new(wish, written));
                     }
                 }
             }
@@ -132,6 +159,10 @@ impl Claims {
                 }
             }
             (Outcome::Failed(kind), _) => {
+                if kind.is_outage() {
+                    // The request may have come through, and its answer not.
+                    entry.written = Written::Unknown;
+                }
                 let at_most = if kind == FailureKind::Conflict { Backoff::SHORTEST } else { kind.longest_wait() };
                 entry.not_before = Some(now + entry.backoff.next(at_most));
             }
@@ -156,15 +187,12 @@ impl Claims {
 }
 
 impl Entry {
-    fn new(wish: Wish) -> Self {
-        Self {
-            wish,
-            written: Written::Unknown,
-            busy: false,
-            not_before: None,
-            backoff: Backoff::new(LONGEST_WAIT),
-            present: true,
-        }
+    fn new(wish: Wish, written: Written) -> Self {
+        Self { wish, written, busy: false, not_before: None, backoff: Backoff::new(LONGEST_WAIT), present: true }
+    }
+
+    fn may_be_named(&self) -> bool {
+        self.wish != Wish::Release || self.written != Written::Wish(Wish::Release)
     }
 
     fn is_open(&self) -> bool {
@@ -253,13 +281,41 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_may_have_claimed_is_released_once_the_state_is_known() {
-        let now = Instant::now();
+    fn what_was_never_claimed_needs_no_release() {
         let mut claims = Claims::default();
+        claims.look(&[router("web")]);
+        assert_eq!(claims.take(9, Instant::now()), []);
+        assert_eq!(claims.claimed(), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_claimed_is_released_once_the_state_is_known() {
+        let (now, names) = (Instant::now(), BTreeSet::from(["web".to_owned()]));
+        let mut claims = Claims::new(names.clone());
         claims.look(&[RouterSnapshot { state: RouterState::Init, ..router("web") }]);
         assert_eq!(claims.take(9, now), [], "it may be master in a moment");
+        assert_eq!(claims.claimed(), names, "and the next run must know of it as well");
         claims.look(&[router("web")]);
         assert_eq!(claims.take(9, now), web(Wish::Release));
+        claims.finish("web", Wish::Release, Outcome::Written, now);
+        assert_eq!(claims.claimed(), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_claimed_and_the_node_has_no_more_is_released_too() {
+        let now = Instant::now();
+        let mut claims = Claims::new(BTreeSet::from(["web".to_owned()]));
+        claims.look(&[]);
+        assert_eq!(claims.take(9, now), [], "its configuration may come yet");
+        claims.disown_missing(&[]);
+        assert_eq!(claims.take(9, now), web(Wish::Release));
+    }
+
+    #[test]
+    fn what_is_to_be_claimed_is_inherited_also_if_the_agent_is_killed_meanwhile() {
+        let mut claims = Claims::default();
+        claims.look(&[master("web", 1)]);
+        assert_eq!(claims.claimed(), BTreeSet::from(["web".to_owned()]));
     }
 
     #[test]
@@ -302,8 +358,13 @@ mod tests {
         claims.look(&[master("web", 1)]);
         claims.take(9, now);
         claims.finish("web", claim(1), Outcome::NotMaster, now);
+        assert!(claims.is_settled(), "nothing was written");
+        let mut claims = settled(&[master("web", 1)], now);
+        claims.look(&[master("web", 7)]);
+        claims.take(9, now);
+        claims.finish("web", claim(7), Outcome::NotMaster, now);
         assert_eq!(claims.take(9, now), [], "it may be on its way out, and still hold the addresses");
-        assert_eq!(claims.take(9, now + HESITATION), web(Wish::Release), "an earlier one may be there");
+        assert_eq!(claims.take(9, now + HESITATION), web(Wish::Release), "the earlier one is there");
     }
 
     #[test]
@@ -330,8 +391,7 @@ mod tests {
         let family = |name: &str, router: RouterSnapshot| RouterSnapshot { name: format!("web/{name}"), ..router };
         let mut claims = Claims::default();
         claims.look(&[family("ipv4", master("web", 1)), family("ipv6", router("web"))]);
-        assert_eq!(claims.take(9, now), web(Wish::Release));
-        claims.finish("web", Wish::Release, Outcome::Written, now);
+        assert_eq!(claims.take(9, now), []);
         claims.look(&[family("ipv4", master("web", 1)), family("ipv6", master("web", 2))]);
         assert_eq!(claims.take(9, now), web(claim(2)));
     }
@@ -350,7 +410,7 @@ mod tests {
     #[test]
     fn claims_come_before_releases_and_no_more_than_asked_for() {
         let now = Instant::now();
-        let mut claims = Claims::default();
+        let mut claims = Claims::new(["a", "c"].map(str::to_owned).into());
         claims.look(&[router("a"), master("b", 1), router("c"), master("d", 1)]);
         let names = |taken: Vec<(String, Wish)>| taken.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(claims.take(3, now)), ["b", "d", "a"]);

@@ -71,6 +71,7 @@ use self::status_writer::StatusWriter;
 use self::watch::Watcher;
 use crate::checks::Supervisor;
 use crate::election::{ElectionHandle, Reports};
+use crate::state_dir::StateDir;
 
 /// How many sights of the NodeConfig may wait to be taken in.
 const SIGHTS: usize = 8;
@@ -130,7 +131,12 @@ impl Cluster {
     }
 
     /// Starts to watch and to write.
-    pub fn start(self, election: &ElectionHandle, checks: &Arc<Supervisor>) -> (Following, Running) {
+    pub fn start(
+        self,
+        election: &ElectionHandle,
+        checks: &Arc<Supervisor>,
+        state: &Arc<StateDir>,
+    ) -> (Following, Running) {
         let Self { options: Options { node, namespace, .. }, access, connection, news, .. } = self;
         let namespace = namespace.unwrap_or_else(|| access.default_namespace().to_owned());
         let client = access.writer().clone();
@@ -172,7 +178,7 @@ impl Cluster {
             connection: Arc::clone(&connection),
             election: election.clone(),
         };
-        let claim_writer = ClaimWriter { attempt, programmed, news, ending };
+        let claim_writer = ClaimWriter { attempt, programmed, state: Arc::clone(state), news, ending };
 
         let mut tasks = JoinSet::new();
         // The watch needs no end of its own: it has nothing to write.

@@ -18,10 +18,14 @@ use crate::snapshot::Snapshot;
 /// How long a line waits for what it says beside the report.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How long what was looked up serves. Where hundreds move together, each look would be at hundreds.
+const FRESH: Duration = Duration::from_millis(100);
+
 /// Writes reports into the log, with what people want to know beside them.
 pub struct Narrator {
     app: Arc<App>,
     known: BTreeMap<String, Facts>,
+    looked_up: Option<Instant>,
     limit: RateLimit,
     faults: PacketFaults,
 }
@@ -40,14 +44,22 @@ struct Facts {
 impl Narrator {
     /// A narrator for this agent.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, known: BTreeMap::new(), limit: RateLimit::default(), faults: PacketFaults::default() }
+        Self {
+            app,
+            known: BTreeMap::new(),
+            looked_up: None,
+            limit: RateLimit::default(),
+            faults: PacketFaults::default(),
+        }
     }
 
     /// Writes a report. Transitions always; what may come a thousand times a second, now and then.
     pub async fn tell(&mut self, report: &Report) {
         match report {
             Report::StateChanged { routers, .. } => {
-                self.look_up().await;
+                if self.is_outdated(routers) {
+                    self.look_up().await;
+                }
                 for router in routers {
                     self.tell_transition(router, report);
                 }
@@ -85,10 +97,17 @@ impl Narrator {
         }
     }
 
+    fn is_outdated(&self, routers: &[String]) -> bool {
+        let fresh = self.looked_up.is_some_and(|at| at.elapsed() < FRESH);
+        let known = |router: &String| self.known.get(router).is_some_and(|facts| !facts.interface.is_empty());
+        !fresh || !routers.iter().all(known)
+    }
+
     /// Learns where virtual routers are. What is known of one that is gone stays for one more time, for the line about
     /// its end.
     async fn look_up(&mut self) -> Option<Snapshot> {
         let snapshot = timeout(PATIENCE, self.app.parts.elections()).await.ok().flatten()?;
+        self.looked_up = Some(Instant::now());
         let shown = |name: &String| snapshot.virtual_routers.iter().any(|router| router.name == *name);
         self.known.retain(|name, facts| shown(name) || !std::mem::replace(&mut facts.gone, true));
         for router in &snapshot.virtual_routers {
