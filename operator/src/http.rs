@@ -158,3 +158,85 @@ async fn metrics(State(served): State<Arc<Served>>) -> Response {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// What the other end of each channel is.
+    struct Told {
+        definitions: watch::Sender<Option<String>>,
+        report: watch::Sender<Report>,
+        leadership: watch::Sender<Leadership>,
+    }
+
+    async fn start() -> (std::net::SocketAddr, Told) {
+        let (problem, definitions) = watch::channel(None);
+        let (report, reported) = watch::channel(Report::default());
+        let (leader, leadership) = watch::channel(Leadership::default());
+        let served = Served {
+            definitions,
+            report: reported,
+            leadership,
+            interruptions: Interruptions::default(),
+            writer: Writer::new(Clock::start()),
+            metrics: Arc::new(Metrics::new()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::new(served)));
+        (address, Told { definitions: problem, report, leadership: leader })
+    }
+
+    async fn ask(address: std::net::SocketAddr, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn an_operator_in_order_is_alive_and_ready_whether_or_not_it_leads() {
+        let (address, told) = start().await;
+        for leads in [false, true] {
+            told.leadership.send_replace(Leadership { leads, leader: Some("a".to_owned()) });
+            assert_eq!(ask(address, "/livez").await, (200, "ok\n".to_owned()));
+            assert_eq!(ask(address, "/readyz").await, (200, "ok\n".to_owned()));
+            let metrics = ask(address, "/metrics").await.1;
+            assert!(metrics.contains(&format!("holdfast_operator_leader {}", u8::from(leads))), "{metrics}");
+            let state = ask(address, "/debug/state").await.1;
+            assert!(state.contains(&format!(r#""leadership":{{"leads":{leads},"leader":"a"}}"#)), "{state}");
+        }
+        assert_eq!(ask(address, "/elsewhere").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_told_and_kills_nobody() {
+        let (address, told) = start().await;
+        told.report.send_replace(Report { missing: vec![Kind::Node], ..Report::default() });
+        let expected = "objects of the kind Node have not been listed yet\n".to_owned();
+        assert_eq!(ask(address, "/readyz").await, (503, expected));
+        told.definitions.send_replace(Some("no such kinds".to_owned()));
+        assert_eq!(ask(address, "/readyz").await, (503, "no such kinds\n".to_owned()));
+        assert_eq!(ask(address, "/livez").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_is_interrupted_later_is_told_and_makes_nobody_unready() {
+        let interruptions = Interruptions::default();
+        assert!(interruptions.begin(Kind::Node, "410 Gone".to_owned()));
+        let (_problem, definitions) = watch::channel(None);
+        let (_report, report) = watch::channel(Report::default());
+        let (_leader, leadership) = watch::channel(Leadership::default());
+        let writer = Writer::new(Clock::start());
+        let metrics = Arc::new(Metrics::new());
+        let served = Served { definitions, report, leadership, interruptions, writer, metrics };
+        assert_eq!(served.unreadiness(), Vec::<String>::new());
+        assert_eq!(served.shown().problems, ["the watch of Node is interrupted: 410 Gone"]);
+    }
+}

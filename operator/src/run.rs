@@ -207,7 +207,7 @@ impl Parts {
             metrics: Arc::clone(&metrics),
         };
         all.spawn(Reconciler::new(settings, surroundings, self.clock).run());
-        Tasks { all, observers: Observers { sightings, interruptions, metrics } }
+        Tasks { all, observers: Observers { sightings, interruptions, metrics, suspicion: channel::Sender::new(()) } }
     }
 
     /// Starts the watches.
