@@ -187,6 +187,6 @@ mod tests {
 
     #[test]
     fn an_action_is_a_small_value() {
-        assert!(size_of::<Action>() <= 24, "{}", size_of::<Action>());
+        assert!(size_of::<Action>() <= 32, "{}", size_of::<Action>());
     }
 }

@@ -133,6 +133,11 @@ impl GroupConfig {
         Ok(Self { members, preemption, trackers })
     }
 
+    /// The same for other members.
+    pub(crate) fn with_members(&self, members: Vec<MemberConfig>) -> Self {
+        Self { members, preemption: self.preemption, trackers: self.trackers.clone() }
+    }
+
     /// The virtual routers of the group, in a fixed order.
     pub fn members(&self) -> &[MemberConfig] {
         &self.members

@@ -13,6 +13,7 @@
 //! | `announce.rs` | gratuitous ARP and neighbour advertisements, conflicts |
 //! | `track.rs` | priorities and what their change does |
 //! | `reconfigure.rs` | a new configuration while running |
+//! | `succeed.rs` | groups made of the members of others |
 //! | `view.rs` | reading the state |
 
 mod announce;
@@ -24,8 +25,11 @@ pub(crate) mod rebase;
 mod receive;
 mod reconfigure;
 mod release;
+mod succeed;
 mod track;
 mod view;
+
+pub use succeed::Predecessor;
 
 use crate::action::{Action, Notice, Reason, State};
 use crate::config::{GroupConfig, MemberConfig};

@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod group;
 mod master_down;
 mod member;
+mod regroup;
 #[cfg(feature = "sim")]
 pub mod search;
 #[cfg(feature = "sim")]
@@ -30,8 +31,9 @@ pub use action::{Action, Notice, Phase, Reason, State};
 pub use config::{Announcements, ConfigError, GroupConfig, MemberConfig, Preemption, Tracker, Transport, Weight};
 pub use counters::Counters;
 pub use event::{Epoch, Event, Link, MemberIndex};
-pub use group::Group;
+pub use group::{Group, Predecessor};
 pub use member::Followed;
+pub use regroup::{Heritage, Origin, Regrouping, regroup};
 pub use time::Instant;
 pub use tracking::{TrackState, effective_priority};
 pub use types::{

@@ -144,6 +144,11 @@ impl Member {
         self.timers.next().into_iter().chain(self.master_down.deadline()).min()
     }
 
+    /// Whether the member is master: it has sent an advert, and the next one is due at some time.
+    pub(crate) fn is_advertising(&self) -> bool {
+        self.timers.get(MemberTimer::Advert).is_some()
+    }
+
     /// The source address of adverts, while there is one.
     pub(crate) fn source(&self) -> Option<IpAddr> {
         match self.link {

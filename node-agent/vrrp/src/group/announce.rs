@@ -67,7 +67,7 @@ impl Group {
     /// Repeats the announcements of the whole group: now, or as soon as the last ones are not fresh any more.
     pub(super) fn reannounce(&mut self, now: Instant, actions: &mut Vec<Action>) {
         for index in self.indices() {
-            if self.part(index).is_some_and(|(_, member)| member.may_reannounce(now)) {
+            if self.part(index).is_some_and(|(_, member)| member.is_advertising() && member.may_reannounce(now)) {
                 self.announce_all(index, actions);
             }
         }

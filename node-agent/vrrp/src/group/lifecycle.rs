@@ -51,6 +51,7 @@ impl Group {
             self.forget_kernel_fault();
         }
         self.settle(now, actions);
+        self.join(now, index, actions);
     }
 
     pub(super) fn address_failed(
@@ -181,7 +182,10 @@ impl Group {
             member.best_heard = member.followed.map(|leader| leader.priority);
             member.succession = Succession::Silence;
             let down = timing::master_down(&config.protocol, priority, member.master_interval);
-            member.master_down = MasterDown::Running(now.saturating_add(down));
+            // Who is not there yet waits when it joins.
+            let waits = member.source().is_some();
+            member.master_down =
+                if waits { MasterDown::Running(now.saturating_add(down)) } else { MasterDown::Stopped };
         }
         self.set_state(now, State::Backup, reason, actions);
     }

@@ -37,19 +37,23 @@ impl Group {
         self.timers.cancel(GroupTimer::HoldDown);
         self.set_state(now, State::Master, reason, actions);
         for index in self.indices() {
-            self.advertise(now, index, actions);
-            self.install_all(index, actions);
-            self.begin_announcements(now, index, actions);
-            if let Some((_, member)) = self.part(index) {
-                member.followed = None;
-                member.won_tie = None;
-                member.losing_tie_since = None;
-                member.succession = Succession::Silence;
-                member.master_down = MasterDown::Stopped;
-                member.timers.cancel(MemberTimer::Release);
-                member.counters.became_master += 1;
-            }
+            self.begin_mastership(now, index, actions);
         }
+    }
+
+    /// Advert, addresses, announcements: a member becomes master with its group, or joins one that is.
+    pub(super) fn begin_mastership(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
+        self.advertise(now, index, actions);
+        self.install_all(index, actions);
+        self.begin_announcements(now, index, actions);
+        let Some((_, member)) = self.part(index) else { return };
+        member.followed = None;
+        member.won_tie = None;
+        member.losing_tie_since = None;
+        member.succession = Succession::Silence;
+        member.master_down = MasterDown::Stopped;
+        member.timers.cancel(MemberTimer::Release);
+        member.counters.became_master += 1;
     }
 
     /// Sends an advert, and the next one an interval later.
@@ -136,7 +140,7 @@ impl Group {
 
     pub(super) fn send_releases(&mut self, actions: &mut Vec<Action>) {
         for (index, _, member) in self.parts() {
-            if member.source().is_some() {
+            if member.source().is_some() && member.is_advertising() {
                 member.counters.releases_sent += 1;
                 actions.push(Action::SendAdvert { member: index, claim: Claim::Release });
             }
@@ -169,7 +173,8 @@ impl Group {
     pub(super) fn step_down_after_stall(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let stalled = self.state == State::Master
             && self.config.members().iter().zip(&self.members).any(|(config, member)| {
-                now.saturating_since(member.last_advert) >= timing::earliest_takeover(config.interval.get())
+                let silent = now.saturating_since(member.last_advert);
+                member.is_advertising() && silent >= timing::earliest_takeover(config.interval.get())
             });
         if !stalled {
             return;

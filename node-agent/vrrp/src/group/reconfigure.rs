@@ -12,9 +12,10 @@ use crate::tracking::TrackState;
 
 impl Group {
     /// Whether this configuration can take the place of the present one without a new election: the same virtual
-    /// routers in the same order, each with its VRID, family and protocol version.
+    /// routers in the same order, each with its VRID and family. What has other members can be a successor:
+    /// [`Group::succeed`].
     pub fn can_become(&self, config: &GroupConfig) -> bool {
-        let identity = |member: &MemberConfig| (member.virtual_router_id, member.family, member.protocol.version());
+        let identity = |member: &MemberConfig| (member.virtual_router_id, member.family);
         let (now, then) = (self.config.members().iter().map(identity), config.members().iter().map(identity));
         now.eq(then)
     }
@@ -40,6 +41,7 @@ impl Group {
             self.exchange_schedule(now, index, old);
             self.exchange_transport(index, old);
         }
+        self.resign_if_divided(now, actions);
         self.update_priorities(now, actions);
         if self.kernel_fault == Some(Reason::AddressFailed) && addresses_differ(&old, config) {
             self.forget_kernel_fault();
@@ -52,6 +54,7 @@ impl Group {
     fn exchange_addresses(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig, actions: &mut Vec<Action>) {
         let (master, epoch) = (self.state == State::Master, self.epoch);
         let Some((config, member)) = self.part(index) else { return };
+        let master = master && member.is_advertising();
         if config.addresses == old.addresses {
             return;
         }
@@ -100,12 +103,16 @@ impl Group {
     }
 
     /// Peers wait for the interval that they heard last, so a master tells them a new one at once. From this advert on
-    /// it also measures its own stalls with the new interval. By a new transport it shows its new address.
+    /// it also measures its own stalls with the new interval. By a new transport it shows its new address, and in a new
+    /// version it speaks to those that have changed before.
     fn advertise_news(&mut self, now: Instant, old: &GroupConfig, actions: &mut Vec<Action>) {
         for (index, old) in self.indices().zip(old.members()) {
             let (master, Some((config, member))) = (self.state == State::Master, self.part(index)) else { continue };
-            let told = member.timers.get(MemberTimer::Advert) == Some(now.saturating_add(config.interval.get()));
-            let news = config.interval != old.interval || config.changes_transport(old);
+            let Some(next) = member.timers.get(MemberTimer::Advert) else { continue };
+            let told = next == now.saturating_add(config.interval.get());
+            let news = config.interval != old.interval
+                || config.protocol.version() != old.protocol.version()
+                || config.changes_transport(old);
             if master && news && !told {
                 self.advertise(now, index, actions);
             }

@@ -73,7 +73,9 @@ impl Group {
 
     fn advertise_new_priority(&mut self, now: Instant, actions: &mut Vec<Action>) {
         for index in self.indices() {
-            self.advertise(now, index, actions);
+            if self.part(index).is_some_and(|(_, member)| member.is_advertising()) {
+                self.advertise(now, index, actions);
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ mod master;
 #[cfg(test)]
 mod preemption;
 #[cfg(test)]
+mod regrouping;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod stall;
