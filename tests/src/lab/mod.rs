@@ -11,6 +11,7 @@
 //! | `packet_socket`, `capture` | frames as they were on the wire, with the kernel's timestamps |
 //! | `pace`, `echo`, `probe`, `probe_report` | the client that asks a VIP every millisecond, and what it lost |
 //! | `holders`, `holder_report` | who answers for a VIP, as a second host sees it |
+//! | `stall` | how long the machine itself holds everybody up |
 //! | `addresses`, `address_message` | addresses of a node's interface, and the moment at which they come and go |
 //! | `http` | a client and a server that answers as a test wants |
 //! | `keepalived`, `nginx`, `agent`, `agent_status` | the programs |
@@ -47,6 +48,7 @@ pub mod process;
 pub mod program;
 pub mod requirements;
 pub mod scratch;
+pub mod stall;
 pub mod sweep;
 pub mod wait;
 

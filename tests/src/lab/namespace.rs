@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, setns};
 
 use super::init::Init;
 use super::process::Process;
-use super::{program, requirements, sweep};
+use super::{program, requirements, stall, sweep};
 
 /// Every name of the lab begins so.
 pub const PREFIX: &str = "hf-";
@@ -33,6 +33,7 @@ impl Namespace {
     /// A network namespace only; its programs see the machine's processes and files.
     pub fn network(role: &str) -> Result<Self> {
         requirements::check()?;
+        stall::start();
         sweep_once()?;
         let name = unique_name(role);
         add(&name)?;

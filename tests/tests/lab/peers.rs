@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use holdfast_tests::lab::addresses;
 use holdfast_tests::lab::frame::hex;
 use holdfast_tests::lab::lan::Pair;
 use holdfast_tests::lab::{Capture, Keepalived, KeepalivedInstance, Prober};
+use holdfast_tests::lab::{addresses, stall};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(10);
@@ -31,7 +31,8 @@ fn two_keepalived_elect_and_the_backup_takes_over_within_the_bound_of_the_protoc
     prober.wait_for_answer_of(&b, crash, LONG)?;
     let report = prober.stop()?;
     // 2A + S to 3A + S, with S = (256 - 100) * A / 256; a busy machine adds to it.
-    let (at_least, at_most) = (Duration::from_millis(200), Duration::from_millis(361 + 150));
+    let noise = Duration::from_millis(150) + stall::since(crash);
+    let (at_least, at_most) = (Duration::from_millis(200), Duration::from_millis(361) + noise);
     let gap = report.longest_gap();
     assert!((at_least..at_most).contains(&gap), "{report}");
     Ok(())

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Result;
-use holdfast_tests::lab::{Lan, Namespace, sweep, wait};
+use holdfast_tests::lab::{AgentHome, Lan, Namespace, sweep, wait};
 
 #[test]
 fn what_a_dead_maker_left_is_removed_and_what_a_live_one_has_is_kept() -> Result<()> {
@@ -34,14 +34,21 @@ fn what_a_dead_maker_left_is_removed_and_what_a_live_one_has_is_kept() -> Result
 }
 
 #[test]
-fn a_dropped_lab_leaves_no_namespace() -> Result<()> {
-    let names = {
+fn a_dropped_lab_leaves_neither_namespace_nor_folder() -> Result<()> {
+    let (names, folder) = {
         let mut lan = Lan::new()?;
         let (a, client) = (lan.node("a")?, lan.client("client")?);
-        [lan.namespace(), a.namespace(), client.namespace()].map(|namespace| namespace.name().to_owned())
+        let home = AgentHome::with_manifest("")?;
+        // A file system that only the node sees must not keep the folder.
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "tmpfs"]).arg(home.state());
+        assert!(a.namespace().output(mount)?.status.success());
+        let names = [lan.namespace(), a.namespace(), client.namespace()].map(|namespace| namespace.name().to_owned());
+        (names, home.state().ancestors().nth(1).map(Path::to_owned))
     };
     for name in names {
         assert!(!Path::new("/run/netns").join(&name).exists(), "{name}");
     }
+    assert!(folder.is_some_and(|folder| !folder.exists()), "the folder of an agent stays");
     Ok(())
 }

@@ -8,7 +8,7 @@ use holdfast_tests::lab::http::{Behaviour, Response};
 
 use crate::support::duo::Duo;
 use crate::support::manifest::{health_check, web};
-use crate::support::timing::{LONG, NOISE};
+use crate::support::timing::{LONG, NOISE, noise_since};
 
 const PORT: u16 = 7080;
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -69,7 +69,11 @@ fn a_server_that_hangs_fails_by_its_timeout() -> Result<()> {
     let event = Instant::now();
     server.behave(Behaviour::Hang);
     duo.a.wait_for("web", "FAULT")?;
-    assert!(event.elapsed() <= INTERVAL + Duration::from_millis(150) + NOISE * 2, "{:?}", event.elapsed());
+    assert!(
+        event.elapsed() <= INTERVAL + Duration::from_millis(150) + NOISE + noise_since(event),
+        "{:?}",
+        event.elapsed()
+    );
     server.behave(good());
     duo.a.wait_for("web", "MASTER")?;
     Ok(())
@@ -83,7 +87,7 @@ fn as_many_failures_in_a_row_as_fall_says_and_successes_as_rise_says() -> Result
     duo.a.wait_for("web", "FAULT")?;
     let took = failing.elapsed();
     assert!(server.requests_since(failing) >= 3);
-    assert!(took >= INTERVAL * 2 && took <= INTERVAL * 3 + NOISE * 2, "{took:?} for three failures");
+    assert!(took >= INTERVAL * 2 && took <= INTERVAL * 3 + NOISE + noise_since(failing), "{took:?} for three failures");
 
     let passing = Instant::now();
     server.behave(good());
@@ -92,7 +96,7 @@ fn as_many_failures_in_a_row_as_fall_says_and_successes_as_rise_says() -> Result
     })?;
     let took = passing.elapsed();
     assert!(server.requests_since(passing) >= 4);
-    assert!(took >= INTERVAL * 3 && took <= INTERVAL * 4 + NOISE * 2, "{took:?} for four successes");
+    assert!(took >= INTERVAL * 3 && took <= INTERVAL * 4 + NOISE + noise_since(passing), "{took:?} for four successes");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use holdfast_tests::lab::Nginx;
 
 use crate::support::duo::Duo;
 use crate::support::manifest::{health_check, web};
-use crate::support::timing::{LONG, NOISE, skew};
+use crate::support::timing::{LONG, noise_since, skew};
 
 const TRACKED: &str = "healthChecks: [{name: nginx}]\n";
 
@@ -27,7 +27,7 @@ fn the_death_of_a_process_is_noticed_without_waiting_for_the_interval() -> Resul
     duo.a.wait_for("web", "FAULT")?;
     let report = prober.stop()?;
     let switched = report.switched(event, &duo.b.host).context("b never answered")?;
-    assert!(switched <= skew(100) + NOISE, "{switched:?}");
+    assert!(switched <= skew(100) + noise_since(event), "{switched:?}");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::duo::Duo;
 use crate::support::manifest::{health_check, virtual_ip};
-use crate::support::timing::{INTERVAL, LONG, NOISE, skew};
+use crate::support::timing::{INTERVAL, LONG, noise_since, skew};
 
 /// Nodes `a` (priority 110) and `b` (100), and a check on `a` that passes while a file exists there.
 struct Scene {
@@ -72,7 +72,7 @@ fn a_weight_that_costs_the_claim_moves_the_address_as_fast_as_a_fault_and_withou
     let report = prober.stop()?;
     assert_eq!(report.lost(), 0, "{report}");
     let switched = report.switched(event, &duo.b.host).context("b never answered")?;
-    assert!(switched <= skew(100) + NOISE, "priority 0 instead of three intervals: {switched:?}");
+    assert!(switched <= skew(100) + noise_since(event), "priority 0 instead of three intervals: {switched:?}");
     Ok(())
 }
 

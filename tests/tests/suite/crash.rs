@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::duo::Duo;
 use crate::support::mode::{Mode, in_modes};
-use crate::support::timing::{INTERVAL, LEASE, LONG, NOISE, master_down};
+use crate::support::timing::{INTERVAL, LEASE, LONG, master_down, noise_since};
 
 in_modes!({over_ipv4, over_ipv6} [
     a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew,
@@ -32,7 +32,7 @@ fn a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew(mode: M
     let gap = report.longest_gap();
     // The crash comes up to an interval after the last advert.
     assert!(gap + INTERVAL + INTERVAL / 10 >= master_down(100), "too early: {gap:?}; {report}");
-    assert!(gap <= master_down(100) + NOISE, "too late: {gap:?}; {report}");
+    assert!(gap <= master_down(100) + noise_since(crash), "too late: {gap:?}; {report}");
     assert_eq!(duo.b.router("web")?.reason, Some("MasterSilent".to_owned()));
     Ok(())
 }
@@ -51,7 +51,7 @@ fn the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost(mode:
     assert!(holders.longest_with_two() <= LEASE, "{holders}");
     assert_eq!(report.lost(), 0, "the kernel answers until the successor has announced itself: {report}");
     let switched = report.switched(event, &duo.b.host).context("b never answered")?;
-    assert!(switched <= master_down(100) + NOISE, "{switched:?}");
+    assert!(switched <= master_down(100) + noise_since(event), "{switched:?}");
     Ok(())
 }
 
@@ -94,7 +94,7 @@ fn a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word(mode: Mode
 
     let (report, holders) = (prober.stop()?, holders.stop()?);
     assert!(holders.longest_with_two() <= LEASE, "{holders}");
-    assert!(report.longest_gap() <= master_down(100) + NOISE, "{report}");
+    assert!(report.longest_gap() <= master_down(100) + noise_since(freeze), "{report}");
     assert_eq!(said_by_a(mode, &capture, duo.a.host.mac(), thaw)?, (0, 0), "adverts and announcements after waking up");
     assert_eq!(duo.b.router("web")?.state, "MASTER");
     Ok(())

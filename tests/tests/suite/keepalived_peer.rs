@@ -10,7 +10,7 @@ use holdfast_tests::lab::{Host, Keepalived, KeepalivedInstance, Lan, Prober};
 
 use crate::support::manifest::virtual_ip;
 use crate::support::member::Member;
-use crate::support::timing::{INTERVAL, LONG, NOISE};
+use crate::support::timing::{INTERVAL, LONG, noise_since};
 
 const PASSWORD: &str = "secret12";
 
@@ -185,7 +185,7 @@ fn holdfast_as_backup(mode: Mode) -> Result<()> {
         let report = prober.stop()?;
         let gap = report.longest_gap();
         // keepalived removes the address at once, so the skew is the gap.
-        assert!(gap <= mode.skew() + NOISE, "{gap:?} after priority 0; {report}");
+        assert!(gap <= mode.skew() + noise_since(stop), "{gap:?} after priority 0; {report}");
     }
 
     let probers = scene.probe(&scene.a.host)?;
