@@ -163,7 +163,7 @@ impl Reconciler {
     fn make_plan(&mut self) {
         let begun = self.clock.now();
         self.draining = planning::draining(&self.world, &self.settings.drain_taints);
-        let plan = Arc::new(planning::plan(&self.world, self.plan.as_deref()));
+        let plan = Arc::new(planning::plan(&self.world, &self.draining, self.plan.as_deref()));
         let configs = node_config::writes(&self.world.node_configs, &self.world.nodes, &plan, &self.draining);
         let access = node_access::writes(&self.world, &self.settings.namespace);
         debug!(node_configs = configs.len(), access = access.len(), "planned");

@@ -6,5 +6,6 @@ mod leader;
 mod outage;
 mod plan;
 mod quiet;
+mod rights;
 mod support;
 mod unreadable;
