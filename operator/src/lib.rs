@@ -13,8 +13,9 @@
 //! | `run.rs`, `reconciler.rs` | the wiring, and the loop that owns what was seen |
 //! | `watch.rs`, `pods.rs`, `world/` | how objects are followed, and what is known of them (pure) |
 //! | `planning.rs`, `drain.rs`, `heartbeat.rs` | what the plan is made of, which nodes are emptied or silent (pure) |
-//! | `node_config.rs`, `node_access.rs` | which objects must be written (pure) |
+//! | `node_config.rs`, `node_access.rs`, `status.rs` | which objects must be written (pure) |
 //! | `write/` | when each is written, and what becomes of it |
+//! | `events.rs` | tells of transitions |
 //! | `leader/` | which operator leads |
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod debounce;
 pub mod definitions;
 pub mod drain;
+pub mod events;
 pub mod explain;
 pub mod heartbeat;
 pub mod http;
@@ -40,6 +42,7 @@ pub mod pods;
 pub mod reconciler;
 pub mod report;
 pub mod run;
+pub mod status;
 pub mod watch;
 pub mod world;
 pub mod write;

@@ -23,6 +23,8 @@ use holdfast_crds::NodeConfigSpec;
 use holdfast_plan::Plan;
 use serde_json::Value;
 
+use crate::status::{Status, Subject};
+
 pub use self::writer::{Means, Writer, WriterReport};
 
 /// The field manager of everything that the operator writes.
@@ -92,6 +94,15 @@ pub enum Change {
     },
     /// Exactly these fields (server-side apply).
     Apply(Value),
+    /// This status.
+    Status {
+        /// The object with those fields of the status that are written.
+        object: Value,
+        /// The status.
+        status: Box<Status>,
+        /// Which object it is.
+        subject: Box<Subject>,
+    },
     /// Nothing: delete this very version of it, provided that the node does not exist.
     Delete {
         /// Which object.

@@ -45,7 +45,7 @@ pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Res
             let Some(spec) = Change::spec(plan, name) else { return Err(WriteError::Overtaken) };
             apply(client, namespace, *kind, name, &node_config(name, spec, draining.as_deref())).await?;
         }
-        Change::Apply(object) => apply(client, namespace, *kind, name, object).await?,
+        Change::Apply(object) | Change::Status { object, .. } => apply(client, namespace, *kind, name, object).await?,
         Change::Delete { uid, resource_version, node } => {
             confirm_gone(client, node).await?;
             let preconditions = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
