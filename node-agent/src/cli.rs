@@ -28,7 +28,7 @@ pub struct Cli {
 pub enum Command {
     /// Run elections and hold addresses, as Kubernetes or the manifests of a folder say. Needs `CAP_NET_ADMIN` and
     /// `CAP_NET_RAW`.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Check a folder of manifests by the rules of the API server and the plan; exit with 1 if anything is wrong.
     Check {
         /// The folder.
@@ -101,7 +101,7 @@ pub struct KubernetesArgs {
     #[arg(long, env = "HOLDFAST_KUBECONFIG", value_name = "FILE", conflicts_with = "node_service_account")]
     pub kubeconfig: Option<PathBuf>,
     /// The ServiceAccount of this node, which may read its NodeConfig and no other. The agent exchanges the token of its pod
-    /// for one of it; needs the variable POD_NAMESPACE.
+    /// for one of it; needs the variable `POD_NAMESPACE`.
     #[arg(long, env = "HOLDFAST_NODE_SERVICE_ACCOUNT", value_name = "NAME")]
     pub node_service_account: Option<String>,
     /// The namespace of the agent's Lease. Default: that of the credentials.

@@ -28,7 +28,7 @@ fn carry_out(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(args) => {
             logging::start(args.log_format);
-            Ok(run::run(args)?.into())
+            Ok(run::run(*args)?.into())
         }
         Command::Check { manifests } => check(&manifests),
         Command::Status { http, output } => {

@@ -28,7 +28,7 @@ impl Backoff {
         self.next = self.next.saturating_mul(2).min(self.limit);
         self.attempts += 1;
         let share = u32::try_from(self.jitter.hash_one(self.attempts) % 512).unwrap_or_default();
-        wait - wait * share / 1024
+        wait.saturating_sub(wait * share / 1024)
     }
 
     /// After a success the next wait is the shortest again.

@@ -149,9 +149,8 @@ impl Claims {
         let Some(entry) = self.entries.get_mut(virtual_ip) else { return };
         entry.busy = false;
         match (outcome, &wish) {
-            (Outcome::Written, _) => entry.succeed(wish),
-            // There is nothing left to release it from.
-            (Outcome::Failed(FailureKind::NotFound), Wish::Release) => entry.succeed(wish),
+            // Where there is no VirtualIP, there is nothing left to release.
+            (Outcome::Written, _) | (Outcome::Failed(FailureKind::NotFound), Wish::Release) => entry.succeed(wish),
             (Outcome::NotMaster, _) => {
                 entry.not_before = Some(now + HESITATION);
                 if entry.wish == wish {

@@ -248,7 +248,7 @@ mod tests {
         let mut scene = Scene::new();
         scene.fail(Heartbeat, Unreachable, 1, 1);
         assert_eq!(scene.fail(Claim, Conflict, 2, 2), [News::Regained(Duration::from_secs(1))]);
-        assert_eq!(scene.health.refused(), [String::new(); 0], "and it comes right by itself");
+        assert!(scene.health.refused().is_empty(), "it comes right by itself");
     }
 
     #[test]
@@ -258,9 +258,9 @@ mod tests {
         assert_eq!(scene.fail(Status, Forbidden, 1, 1), [News::Refused(message.clone())]);
         assert_eq!(scene.fail(Status, Forbidden, 2, 2), [], "once");
         assert_eq!(scene.succeed(Heartbeat, 3), [], "another operation proves nothing");
-        assert_eq!(scene.health.refused(), [message.clone()]);
+        assert_eq!(scene.health.refused(), std::slice::from_ref(&message));
         assert_eq!(scene.succeed(Status, 4), [News::Mended(message)]);
-        assert_eq!(scene.health.refused(), [String::new(); 0]);
+        assert!(scene.health.refused().is_empty());
     }
 
     #[test]

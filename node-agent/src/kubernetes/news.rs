@@ -97,7 +97,7 @@ impl News {
 /// Waits for a change of a value; for ever if nobody can change it any more.
 pub(super) async fn changed<T>(value: &mut watch::Receiver<T>) {
     if value.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -272,8 +272,12 @@ mod tests {
     fn every_virtual_router_of_the_node_config_has_a_state() {
         let running = snapshot(vec![router("b"), master("a", 1), router("gone")]);
         let status = observe(&running, &programmed(&["a", "b", "new"]), &[]);
-        use RouterState::{Backup, Init, Master};
-        let expected = [("a", Master), ("b", Backup), ("new", Init), ("gone", Backup)];
+        let expected = [
+            ("a", RouterState::Master),
+            ("b", RouterState::Backup),
+            ("new", RouterState::Init),
+            ("gone", RouterState::Backup),
+        ];
         assert_eq!(states(&status), expected, "in the order of the NodeConfig; what is on its way out comes last");
         let summary = NodeConfigSummary { master: 1, backup: 2, fault: 0 };
         assert_eq!((status.summary, status.observed_generation), (Some(summary), Some(4)));
