@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
 use holdfast_tests::lab::lan::Pair;
-use holdfast_tests::lab::{Holders, Host, Prober, craft, packet_socket::PacketSocket};
+use holdfast_tests::lab::{Holders, Host, Prober, craft, packet_socket::PacketSocket, stall};
 
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -52,7 +52,7 @@ fn the_gap_is_the_time_for_which_the_node_was_unplugged() -> Result<()> {
     let plugging = Instant::now();
     lan.plug(&a)?;
     prober.wait_for_answer_of(&a, Instant::now(), SHORT)?;
-    let at_most = before.elapsed() + SLACK;
+    let at_most = before.elapsed() + SLACK + stall::since(before);
     let report = prober.stop()?;
     let gap = report.longest_gap();
     assert!(gap >= plugging - unplugged && gap <= at_most, "{gap:?} of {at_most:?}; {report}");
@@ -71,13 +71,14 @@ fn the_switch_to_another_node_is_seen_at_its_announcement() -> Result<()> {
     prober.wait_for_answer_of(&b, event, SHORT)?;
     let report = prober.stop()?;
     let switched = report.switched(event, &b).expect("b answered");
-    assert!(switched < SLACK, "{switched:?}");
+    assert!(switched < SLACK + stall::since(event), "{switched:?}");
     assert_eq!(report.lost(), 0, "{report}");
     assert!(report.answered_until(event, &a) <= switched);
     Ok(())
 }
 
 fn watch_two_holders(address: &str, prefixed: &str) -> Result<()> {
+    let start = Instant::now();
     let Pair { lan: _lan, a, b, client } = Pair::new()?;
     let target: IpAddr = address.parse()?;
     hold(&a, prefixed)?;
@@ -90,11 +91,13 @@ fn watch_two_holders(address: &str, prefixed: &str) -> Result<()> {
     let one = Instant::now();
     std::thread::sleep(Duration::from_millis(200));
     let report = holders.stop()?;
-    let (two, expected) = (report.longest_with_two(), one - both);
-    assert!(two + SLACK >= expected && two <= expected + SLACK, "{two:?} of {expected:?}; {report}");
-    assert!(report.held_until(one, a.mac()) <= SLACK);
-    assert!(report.held_from(both, b.mac()).is_some_and(|from| from <= SLACK));
-    assert_eq!(report.longest_with_none(), Duration::ZERO, "{report}");
+    // An answer that a busy machine holds up counts for a later question.
+    let held_up = stall::since(start);
+    let (two, expected, slack) = (report.longest_with_two(), one - both, SLACK + held_up);
+    assert!(two + slack >= expected && two <= expected + slack, "{two:?} of {expected:?}; {report}");
+    assert!(report.held_until(one, a.mac()) <= slack);
+    assert!(report.held_from(both, b.mac()).is_some_and(|from| from <= slack));
+    assert!(report.longest_with_none() <= held_up, "{report}, of which the machine {held_up:?}");
     Ok(())
 }
 
