@@ -43,6 +43,7 @@ pub mod reconciler;
 pub mod report;
 pub mod run;
 pub mod status;
+pub mod told;
 pub mod watch;
 pub mod world;
 pub mod write;
