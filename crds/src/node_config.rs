@@ -164,6 +164,9 @@ pub struct ElectionGroup {
     /// Whether the group takes its addresses from a living master with a lower priority.
     #[serde(default)]
     pub preemption: Preemption,
+    /// The node that was chosen when masters were spread; remembered here while another one is master for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_node: Option<String>,
 }
 
 /// A health check that the node runs.

@@ -11,7 +11,9 @@ use holdfast_crds::{Family, HealthCheck, Probe, Transport, VipAddress, VirtualIP
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::node::ClusterNode;
+use crate::retain::Retained;
 use crate::scope::InterfaceScope;
+use crate::steer::{PREFER_NODE, prefer_node};
 use crate::verdict::{Verdict, VirtualIPVerdict};
 
 pub(crate) type HealthCheckVerdicts = BTreeMap<String, Verdict<HealthCheckAcceptedReason>>;
@@ -72,6 +74,17 @@ impl<'a> Candidate<'a> {
         }
     }
 
+    /// A node that is asked for in vain is no reason to refuse, but one to tell.
+    fn tell_of_unknown_node(&mut self, nodes: &[ClusterNode]) {
+        let Some(wanted) = prefer_node(self.vip.metadata.annotations.as_ref()) else { return };
+        let is_selected = self.nodes.iter().filter_map(|place| nodes.get(*place)).any(|node| node.name == wanted);
+        if !is_selected {
+            self.verdict.message = format!(
+                "The VirtualIP is valid; annotation {PREFER_NODE} is ignored: no selected node is named {wanted:?}"
+            );
+        }
+    }
+
     /// Takes in the first thing that is wrong. What was found before counts more.
     pub(crate) fn refuse_if(&mut self, refusal: impl FnOnce(&Self) -> Option<Verdict<AcceptedReason>>) {
         if self.verdict.is_accepted()
@@ -116,10 +129,11 @@ pub(crate) fn virtual_ips<'a>(
     virtual_ips: &'a [VirtualIP],
     nodes: &[ClusterNode],
     health_checks: &HealthCheckVerdicts,
+    retained: &Retained<'a>,
 ) -> Candidates<'a> {
-    let mut order: Vec<&VirtualIP> = virtual_ips.iter().collect();
+    let mut order: Vec<&VirtualIP> = virtual_ips.iter().filter(|vip| retained.is_planned(vip)).collect();
     order.sort_by_key(|vip| creation_order(&vip.metadata));
-    let mut taken = BTreeMap::new();
+    let mut taken = retained.addresses();
     let judge = |vip: &'a VirtualIP| {
         let mut candidate = Candidate::of(vip, nodes);
         candidate.refuse_if(spec_refusal);
@@ -128,6 +142,7 @@ pub(crate) fn virtual_ips<'a>(
         candidate.refuse_if(|candidate| address_refusal(&candidate.addresses, &taken));
         if candidate.verdict.is_accepted() {
             taken.extend(candidate.addresses.iter().map(|address| (address.address(), candidate.name)));
+            candidate.tell_of_unknown_node(nodes);
         }
         candidate
     };

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use holdfast_crds::condition::AcceptedReason;
-use holdfast_crds::{Family, NodeConfig};
+use holdfast_crds::{Family, NodeConfig, VirtualRouter};
 
 use crate::accept::{Candidate, Candidates};
+use crate::retain::Retained;
 use crate::scope::InterfaceScope;
 use crate::spread::stable_hash;
 
@@ -42,6 +43,12 @@ impl<'a> Ledger<'a> {
         self.0.get(&id)?.iter().find(clash).map(|entry| entry.owner)
     }
 
+    fn reserve(&mut self, router: &'a VirtualRouter) {
+        let scope = [router.interface.as_deref()].into_iter().collect();
+        let entry = Entry { owner: &router.virtual_ip, families: vec![router.family], scope };
+        self.0.entry(router.virtual_router_id).or_default().push(entry);
+    }
+
     fn assign(&mut self, id: u8, candidate: &mut Candidate<'a>) {
         candidate.virtual_router_id = Some(id);
         let (families, scope) = (candidate.families.clone(), candidate.scope.clone());
@@ -50,9 +57,12 @@ impl<'a> Ledger<'a> {
 }
 
 /// Gives every accepted candidate a virtual router ID, or refuses it.
-pub(crate) fn allocate(candidates: &mut Candidates<'_>, earlier: &[NodeConfig]) {
+pub(crate) fn allocate<'a>(candidates: &mut Candidates<'a>, earlier: &[NodeConfig], retained: &Retained<'a>) {
     let recorded = recorded_ids(earlier);
     let mut ledger = Ledger::default();
+    for router in retained.routers() {
+        ledger.reserve(router);
+    }
     keep_recorded(candidates, &recorded, &mut ledger);
     respect_explicit(candidates, &mut ledger);
     allocate_new(candidates, &mut ledger);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crds::{
-    ElectionGroup, Family, HealthCheck, HealthCheckReference, NodeConfigSpec, NodeHealthCheck, PeerSet,
+    ElectionGroup, Family, HealthCheck, HealthCheckReference, NodeConfigSpec, NodeHealthCheck, PeerSet, Preemption,
     TrackedHealthCheck, VirtualRouter,
 };
 
@@ -11,7 +11,7 @@ use crate::accept::{Candidate, name_of};
 use crate::memory::Memory;
 use crate::node::ClusterNode;
 use crate::peers::{Interfaces, Participants, Peers, rival_priority};
-use crate::priority::{self, Priorities};
+use crate::priority::{self, Ranking};
 use crate::unit::Unit;
 
 /// Health checks by name.
@@ -27,16 +27,23 @@ pub(crate) fn node_configs(
     checks: &Checks<'_>,
     memory: Memory<'_>,
 ) -> BTreeMap<String, NodeConfigSpec> {
-    let priorities = priority::assign(units, nodes, memory);
-    let elections = Elections::of(units, &priorities, nodes, &Interfaces::of(memory.node_configs()));
+    let rankings = priority::assign(units, nodes, memory);
+    let elections = Elections::of(units, &rankings, nodes, &Interfaces::of(memory.node_configs()));
     let config = |(place, node): (usize, &ClusterNode)| {
         let mut spec = NodeConfigSpec::default();
         let peers: Vec<Option<Peers>> =
             elections.participants.iter().map(|participants| participants.of_node(place, nodes)).collect();
         let mut used = BTreeSet::new();
-        for (index, (unit, priorities)) in units.iter().zip(&priorities).enumerate() {
-            let Some(priority) = priorities.get(&place).copied() else { continue };
-            spec.groups.push(group(unit, checks));
+        for (index, (unit, ranking)) in units.iter().zip(&rankings).enumerate() {
+            let Some(priority) = ranking.priorities.get(&place).copied() else { continue };
+            // Who is asked to go elsewhere for a while is asked to go now, and to come back by the rule.
+            let preemption = if ranking.steered { Preemption::default() } else { unit.preemption.clone() };
+            let preferred = ranking.preferred.and_then(|place| nodes.get(place)).map(|node| node.name.clone());
+            spec.groups.push(ElectionGroup {
+                preemption: preemption.clone(),
+                preferred_node: preferred,
+                ..group(unit, checks)
+            });
             for election in elections.by_unit.get(index).into_iter().flatten() {
                 let peers = peers.get(election.participants).and_then(Option::as_ref);
                 used.extend(peers.map(|_| election.participants));
@@ -44,7 +51,8 @@ pub(crate) fn node_configs(
                 spec.virtual_routers.push(VirtualRouter {
                     peer_set: peers.map(|peers| peers.set.name.clone()),
                     peers_known: peers.is_some_and(|peers| peers.known),
-                    rival_priority: rival_priority(election.member, election.family, place, priorities),
+                    rival_priority: rival_priority(election.member, election.family, place, &ranking.priorities),
+                    preemption: preemption.clone(),
                     ..router
                 });
             }
@@ -73,20 +81,15 @@ struct Elections<'u, 'a> {
 }
 
 impl<'u, 'a> Elections<'u, 'a> {
-    fn of(
-        units: &'u [Unit<'_, 'a>],
-        priorities: &Priorities,
-        nodes: &[ClusterNode],
-        interfaces: &Interfaces<'_>,
-    ) -> Self {
+    fn of(units: &'u [Unit<'_, 'a>], rankings: &[Ranking], nodes: &[ClusterNode], interfaces: &Interfaces<'_>) -> Self {
         let mut found: BTreeMap<Participants, usize> = BTreeMap::new();
         let mut by_unit = Vec::new();
-        for (unit, priorities) in units.iter().zip(priorities) {
+        for (unit, ranking) in units.iter().zip(rankings) {
             let members =
                 unit.members.iter().flat_map(|member| member.families.iter().map(move |family| (member, *family)));
             let elections = members.map(|(member, family)| {
                 let next = found.len();
-                let participants = Participants::of(member, family, nodes, priorities, interfaces);
+                let participants = Participants::of(member, family, nodes, &ranking.priorities, interfaces);
                 Election { member, family, participants: *found.entry(participants).or_insert(next) }
             });
             by_unit.push(elections.collect());
@@ -154,6 +157,7 @@ fn group(unit: &Unit<'_, '_>, checks: &Checks<'_>) -> ElectionGroup {
         health_checks: unit.health_checks.iter().map(tracked).collect(),
         track_interfaces: unit.track_interfaces.iter().map(|interface| (*interface).clone()).collect(),
         preemption: unit.preemption.clone(),
+        preferred_node: None,
     }
 }
 

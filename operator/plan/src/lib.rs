@@ -24,6 +24,8 @@
 //! | `unit.rs` | what moves together: single `VirtualIPs` and groups |
 //! | `spread.rs` | which node is preferred for what, moving as little as possible |
 //! | `priority.rs` | the priority of each node |
+//! | `steer.rs` | where masters go for a while: away from nodes that are emptied, onto one that is asked for |
+//! | `retain.rs` | what goes on unchanged because it cannot be read |
 //! | `peers.rs` | who takes part in an election, and from which address |
 //! | `compile.rs` | the `NodeConfig` that comes of it all |
 
@@ -37,19 +39,23 @@ mod memory;
 mod node;
 mod peers;
 mod priority;
+mod retain;
 mod scope;
 mod spread;
 mod standalone;
+mod steer;
 mod unit;
 mod verdict;
 
 use std::collections::BTreeMap;
 
 use holdfast_crds::condition::{GroupAcceptedReason, HealthCheckAcceptedReason};
-use holdfast_crds::{HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
+use holdfast_crds::{HealthCheck, NodeConfigSpec, VirtualIP, VirtualIPGroup};
 use k8s_openapi::api::core::v1::Node;
 
-pub use memory::{InForce, Memory, Standalone};
+use retain::Retained;
+
+pub use memory::{Cluster, InForce, Memory, Standalone};
 pub use node::ClusterNode;
 pub use verdict::{Verdict, VirtualIPVerdict};
 
@@ -86,19 +92,29 @@ pub struct Plan {
 /// Decides what every node must run.
 pub fn plan(input: &Input<'_>) -> Plan {
     match input.memory {
-        Memory::NodeConfigs(earlier) => of_cluster(input, earlier),
+        Memory::Cluster(cluster) => of_cluster(input, &cluster),
         Memory::Standalone(agent) => standalone::plan(input, &agent),
     }
 }
 
-fn of_cluster(input: &Input<'_>, earlier: &[NodeConfig]) -> Plan {
+fn of_cluster(input: &Input<'_>, cluster: &Cluster<'_>) -> Plan {
     let nodes = node::sorted(input.nodes);
+    let retained = Retained::of(cluster.unreadable, cluster.node_configs);
     let health_checks = accept::health_checks(input.health_checks);
-    let mut candidates = accept::virtual_ips(input.virtual_ips, &nodes, &health_checks);
-    allocation::allocate(&mut candidates, earlier);
-    let groups = unit::in_order_of_creation(input.groups, &health_checks);
+    let mut candidates = accept::virtual_ips(input.virtual_ips, &nodes, &health_checks, &retained);
+    allocation::allocate(&mut candidates, cluster.node_configs, &retained);
+    let mut groups = unit::in_order_of_creation(input.groups, &health_checks);
+    groups.retain(|candidate| retained.is_planned_group(candidate.group));
     let (units, groups) = unit::assemble(&groups, &candidates);
     let checks = compile::by_name(input.health_checks);
     let node_configs = compile::node_configs(&units, &nodes, &checks, input.memory);
-    Plan { node_configs, virtual_ips: candidates.into_verdicts(), groups, health_checks, in_force: InForce::default() }
+    let mut plan = Plan {
+        node_configs,
+        virtual_ips: candidates.into_verdicts(),
+        groups,
+        health_checks,
+        in_force: InForce::default(),
+    };
+    retained.add_to(&mut plan, input.virtual_ips, input.groups);
+    plan
 }

@@ -8,11 +8,22 @@ use crate::accept::name_of;
 /// Whose memory the plan goes by.
 #[derive(Clone, Copy, Debug)]
 pub enum Memory<'a> {
-    /// That of a cluster: the `NodeConfigs` as they stand. Virtual router IDs and preferred masters are kept from their
-    /// specs, and the addresses of peers are taken from their statuses.
-    NodeConfigs(&'a [NodeConfig]),
+    /// That of a cluster.
+    Cluster(Cluster<'a>),
     /// That of one agent, which follows a folder of manifests and asks nobody.
     Standalone(Standalone<'a>),
+}
+
+/// What the operator knows of its cluster beside the objects of users.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cluster<'a> {
+    /// The `NodeConfigs` as they stand. Virtual router IDs and preferred masters are kept from their specs, and the
+    /// addresses of peers are taken from their statuses.
+    pub node_configs: &'a [NodeConfig],
+    /// The names of the nodes that are being emptied: masters leave them if another node can take over.
+    pub draining: &'a [String],
+    /// The names of the `VirtualIPs` that cannot be read. They go on as the `NodeConfigs` have them.
+    pub unreadable: &'a [String],
 }
 
 /// An agent that plans for itself.
@@ -51,15 +62,23 @@ impl InForce {
 
 impl Default for Memory<'_> {
     fn default() -> Self {
-        Self::NodeConfigs(&[])
+        Self::Cluster(Cluster::default())
     }
 }
 
 impl<'a> Memory<'a> {
+    /// The nodes that are being emptied; a standalone agent is told of none.
+    pub(crate) fn draining(self) -> &'a [String] {
+        match self {
+            Self::Cluster(cluster) => cluster.draining,
+            Self::Standalone(_) => &[],
+        }
+    }
+
     /// The `NodeConfigs`; a standalone agent has none.
     pub(crate) fn node_configs(self) -> &'a [NodeConfig] {
         match self {
-            Self::NodeConfigs(earlier) => earlier,
+            Self::Cluster(cluster) => cluster.node_configs,
             Self::Standalone(_) => &[],
         }
     }

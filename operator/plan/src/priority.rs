@@ -12,6 +12,7 @@ use holdfast_crds::{NodeConfig, Placement};
 use crate::memory::Memory;
 use crate::node::ClusterNode;
 use crate::spread::{Load, spread, stable_hash};
+use crate::steer::steer;
 use crate::unit::Unit;
 
 /// The priority of the preferred node when masters are spread.
@@ -23,23 +24,40 @@ const STEP: u8 = 10;
 /// Beyond this, backups share a priority and the higher address wins.
 const LOWEST: u8 = 100;
 
-/// Priorities by unit, then by node, both as places in their lists.
-pub(crate) type Priorities = Vec<BTreeMap<usize, u8>>;
+/// The nodes of a unit, ranked.
+pub(crate) struct Ranking {
+    /// The priority of each node, by its place in the list of nodes.
+    pub(crate) priorities: BTreeMap<usize, u8>,
+    /// The node that was chosen, if masters are spread.
+    pub(crate) preferred: Option<usize>,
+    /// Whether the ranking is another one than the rule says, for a while.
+    pub(crate) steered: bool,
+}
 
-pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], memory: Memory<'_>) -> Priorities {
+/// The ranking of each unit, in the order of the units.
+pub(crate) fn assign(units: &[Unit<'_, '_>], nodes: &[ClusterNode], memory: Memory<'_>) -> Vec<Ranking> {
     let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let preferred: BTreeMap<&str, usize> = match memory {
-        Memory::NodeConfigs(earlier) => evenly_spread(units, &names, earlier),
+        Memory::Cluster(cluster) => evenly_spread(units, &names, cluster.node_configs),
         Memory::Standalone(_) => units
             .iter()
             .filter_map(|unit| Some((unit.name.as_str(), by_rendezvous(unit, &names).first().copied()?)))
             .collect(),
     };
-    let priorities = |unit: &Unit<'_, '_>| match unit.placement {
-        Placement::Priority => given(unit, nodes),
-        Placement::Spread => ranked(unit, preferred.get(unit.name.as_str()).copied(), &names),
+    let draining = memory.draining().iter().map(String::as_str).collect();
+    let ranking = |unit: &Unit<'_, '_>| {
+        let (priorities, preferred) = match unit.placement {
+            Placement::Priority => (given(unit, nodes), None),
+            Placement::Spread => {
+                let preferred = preferred.get(unit.name.as_str()).copied();
+                (ranked(unit, preferred, &names), preferred)
+            }
+        };
+        let mut ranking = Ranking { priorities, preferred, steered: false };
+        steer(&mut ranking, unit, nodes, &draining);
+        ranking
     };
-    units.iter().map(priorities).collect()
+    units.iter().map(ranking).collect()
 }
 
 /// The preferred node of each unit whose masters are spread, so that no node has many more than another.
@@ -68,17 +86,13 @@ fn by_rendezvous(unit: &Unit<'_, '_>, names: &[&str]) -> Vec<usize> {
     nodes
 }
 
-/// The node with the preferred priority in the earlier `NodeConfigs`, by unit.
+/// The node that was chosen for each unit, as the earlier `NodeConfigs` remember it.
 fn preferred_before<'a>(earlier: &'a [NodeConfig], names: &[&str]) -> BTreeMap<&'a str, usize> {
-    let mut before = BTreeMap::new();
-    for config in earlier {
-        let name = config.metadata.name.as_deref().unwrap_or_default();
-        let Some(node) = names.iter().position(|known| *known == name) else { continue };
-        for router in config.spec.virtual_routers.iter().filter(|router| router.priority == PREFERRED) {
-            before.insert(router.group.as_str(), node);
-        }
-    }
-    before
+    let places: BTreeMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (*name, place)).collect();
+    let groups = earlier.iter().flat_map(|config| &config.spec.groups);
+    let chosen =
+        groups.filter_map(|group| Some((group.name.as_str(), places.get(group.preferred_node.as_deref()?).copied()?)));
+    chosen.collect()
 }
 
 fn given(unit: &Unit<'_, '_>, nodes: &[ClusterNode]) -> BTreeMap<usize, u8> {

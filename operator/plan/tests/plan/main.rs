@@ -18,3 +18,5 @@ mod properties;
 mod standalone_claims;
 mod standalone_in_force;
 mod standalone_properties;
+mod steering;
+mod unreadable;

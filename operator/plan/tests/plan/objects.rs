@@ -6,7 +6,7 @@ use holdfast_crds::{
     HealthCheck, HealthCheckReference, HealthCheckSpec, Labels, NodeConfig, VirtualIP, VirtualIPGroup,
     VirtualIPGroupSpec, VirtualIPSpec,
 };
-use holdfast_plan::{InForce, Input, Memory, Plan, Standalone, plan};
+use holdfast_plan::{Cluster, InForce, Input, Memory, Plan, Standalone, plan};
 use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeStatus};
 
 /// All objects of a test; lists are given in any order.
@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) groups: Vec<VirtualIPGroup>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) earlier: Vec<NodeConfig>,
+    pub(crate) draining: Vec<String>,
+    pub(crate) unreadable: Vec<String>,
 }
 
 impl World {
@@ -26,7 +28,11 @@ impl World {
             health_checks: &self.health_checks,
             groups: &self.groups,
             nodes: &self.nodes,
-            memory: Memory::NodeConfigs(&self.earlier),
+            memory: Memory::Cluster(Cluster {
+                node_configs: &self.earlier,
+                draining: &self.draining,
+                unreadable: &self.unreadable,
+            }),
         })
     }
 
