@@ -1,4 +1,5 @@
-//! System calls that no safe wrapper covers: batches of packets, packet sockets, real-time scheduling.
+//! System calls that no safe wrapper covers: batches of packets, packet sockets, real-time scheduling, and what a program
+//! is told before it begins.
 //!
 //! The only file of the agent that may be `unsafe`. Each function is one system call with its arguments checked; no
 //! decision is taken here.
@@ -10,9 +11,14 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
 
 use nix::libc;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{getpid, getppid};
 use socket2::SockAddr;
 
 /// How many packets one system call receives or sends at most.
@@ -190,6 +196,25 @@ pub fn schedule_in_real_time(priority: i32) -> io::Result<()> {
     parameters.sched_priority = priority;
     // SAFETY: thread 0 is the calling one, and the parameters outlive the call.
     check(unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, ptr::from_ref(&parameters)) })
+}
+
+/// Has the kernel kill the program when the thread that starts it ends (not only the process, prctl(2)), and leaves it no
+/// ambient capabilities, which an agent without root's user would hand on to it.
+pub fn confine(command: &mut Command) {
+    let parent = getpid();
+    let before_exec = move || {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // Who died before this line was not waited for.
+        if getppid() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        // SAFETY: the call has no pointers. A kernel that does not know it (before 4.3) has no such capabilities.
+        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock that another thread may have held
+    // when the process was copied.
+    unsafe { command.pre_exec(before_exec) };
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {

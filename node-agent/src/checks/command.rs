@@ -7,7 +7,8 @@
 //! for its end; and after the timeout, or when the check is dropped, SIGKILL for the whole process group (`child`).
 //!
 //! A process that makes a session of its own (setsid) leaves that group and is not found again. What outlives its
-//! program without doing so is killed when the program ends.
+//! program without doing so is killed when the program ends. If the agent itself is killed, the kernel kills the program
+//! that it was running, though not what that has started.
 
 mod account;
 mod child;
@@ -21,8 +22,8 @@ use holdfast_crds::DurationString;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use super::blocking::OneAtATime;
 use super::finding::Finding;
+use super::own_thread::OwnThread;
 use child::{Child, End};
 use program::{Program, ProgramError};
 
@@ -44,7 +45,7 @@ pub(super) struct CommandRunner {
     command: Vec<String>,
     user: String,
     folder: Option<PathBuf>,
-    starts: OneAtATime<Result<Child, CommandError>>,
+    starts: OwnThread<Result<Child, CommandError>>,
     /// Killed, but not gone: a process in an uninterruptible system call dies only when that returns.
     undead: Option<Child>,
 }
@@ -81,7 +82,7 @@ impl CommandRunner {
             command: command.to_vec(),
             user: user.unwrap_or(&policy.user).to_owned(),
             folder: policy.folder.clone(),
-            starts: OneAtATime::new(),
+            starts: OwnThread::new("command"),
             undead: None,
         }
     }

@@ -12,6 +12,7 @@ mod connect;
 mod file;
 mod finding;
 mod http;
+mod own_thread;
 mod prober;
 mod process;
 mod recovery;

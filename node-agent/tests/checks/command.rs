@@ -7,6 +7,9 @@ use std::time::Duration;
 use holdfast_vrrp::TrackState::{Down, Up};
 use nix::sys::signal::{SIGKILL, kill};
 use nix::unistd::Pid;
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, configure_capability_in_ambient_set, set_capabilities,
+};
 use tokio::time::Instant;
 
 use crate::support::{Checks, Commands, eventually, is_alive, zombies};
@@ -74,13 +77,31 @@ async fn a_command_runs_as_nobody_in_a_clean_environment() {
 }
 
 #[tokio::test]
+async fn a_command_gets_no_ambient_capabilities_of_the_agent() {
+    const RAW: CapabilitySet = CapabilitySet::NET_RAW;
+    let commands = Commands::new();
+    commands.script("show", "grep CapAmb /proc/self/status");
+    // As a service manager starts an agent that is not root: for this thread, and those that it starts.
+    let own = capabilities(None).unwrap();
+    set_capabilities(None, CapabilitySets { inheritable: own.inheritable | RAW, ..own }).unwrap();
+    configure_capability_in_ambient_set(RAW, true).unwrap();
+
+    let mut checks = commands.checks();
+    // Another user would lose them by the change of the user.
+    checks.apply(&[("check", "command: {command: [show], user: root}")]);
+    checks.settles(Up).await;
+
+    assert_eq!(checks.message(), "exit status 0: CapAmb: 0000000000000000");
+}
+
+#[tokio::test]
 async fn a_check_may_name_another_user() {
     let commands = Commands::new();
     commands.script("who", "id -un");
     for (user, state, message) in [
         ("root", Up, "exit status 0: root"),
         ("daemon", Up, "exit status 0: daemon"),
-        ("no-such-user", Down, "there is no user no-such-user on this node"),
+        ("no-such-user", Down, "there is no user no-such-user in /etc/passwd; write the number of a user instead"),
     ] {
         let mut checks = commands.checks();
         checks.apply(&[("check", &format!("command: {{command: [who], user: {user}}}"))]);

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use holdfast_tests::lab::wait;
 
 use crate::support::duo::Duo;
 use crate::support::manifest::{health_check, web};
@@ -124,7 +125,7 @@ fn a_recovery_that_mends_what_the_check_found_keeps_the_address_where_it_is() ->
     duo.a.start_as("MASTER")?;
     let before = duo.a.router("web")?.transitions;
     on_a(&duo, "rm /run/shared/good")?;
-    holdfast_tests::lab::wait::until("the recovery ran", LONG, || {
+    wait::until("the recovery ran", LONG, || {
         Ok(on_a(&duo, "ls /run/shared/mended 2>/dev/null | wc -l")? == "1")
     })?;
     std::thread::sleep(INTERVAL * 10);
@@ -142,5 +143,24 @@ fn a_recovery_that_does_not_help_does_not_keep_the_address() -> Result<()> {
     duo.a.start_as("MASTER")?;
     on_a(&duo, "rm /run/good")?;
     duo.a.wait_for("web", "FAULT")?;
+    Ok(())
+}
+
+#[test]
+fn a_command_does_not_outlive_an_agent_that_is_killed() -> Result<()> {
+    let script = "#!/bin/sh\necho $$ > /run/shared/running\nexec sleep 1234\n";
+    let mut duo = with_slow_script(script, "60s", "")?;
+    on_a(&duo, "mkdir -m 1777 /run/shared")?;
+    let running = |duo: &Duo| {
+        let shown = on_a(duo, "test -s /run/shared/running && ps -o stat= -p $(cat /run/shared/running)")?;
+        Ok(!shown.is_empty() && !shown.starts_with('Z'))
+    };
+    duo.a.start()?;
+    wait::until("the command runs", LONG, || running(&duo))?;
+    // Longer than idle threads of the agent live, to which the kernel could tie the command.
+    std::thread::sleep(Duration::from_secs(12));
+    assert!(running(&duo)?, "while the agent does");
+    duo.a.kill()?;
+    wait::until("the command is gone", LONG, || Ok(!running(&duo)?))?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use tokio::net::unix::pipe;
 use super::output::Output;
 use super::program::Program;
 use crate::readable::Readable;
+use crate::system;
 
 /// Where a command finds other programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -48,10 +49,12 @@ impl End {
 }
 
 impl Child {
-    /// Starts `program` for the named check, in a process group of its own. It may block. Must be called on the runtime.
+    /// Starts `program` for the named check, in a process group of its own. It may block. Must be called on the runtime, and
+    /// on a thread that outlives the program: the kernel kills the program when that thread ends.
     pub(super) fn start(program: &Program, check: &str) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let mut process = Command::new(&program.path)
+        let mut command = Command::new(&program.path);
+        command
             .args(&program.arguments)
             .env_clear()
             .env("PATH", PATH)
@@ -63,8 +66,9 @@ impl Child {
             .process_group(0)
             // Leaving root's user also leaves its supplementary groups.
             .gid(program.group.as_raw())
-            .uid(program.user.as_raw())
-            .spawn()?;
+            .uid(program.user.as_raw());
+        system::confine(&mut command);
+        let mut process = command.spawn()?;
         match follow(&process, reader.into()) {
             Ok((group, end, pipe)) => Ok(Self { process, group, end, pipe, output: Output::default(), status: None }),
             Err(error) => {
