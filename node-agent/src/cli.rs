@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use thiserror::Error;
 
+use crate::election::Realtime;
 use crate::kubernetes::{self, Credentials, NodeServiceAccount};
 
 /// Where `run` serves its status, and where `status` asks for it.
@@ -82,9 +83,9 @@ pub struct RunArgs {
     /// The user that runs them unless the check names another.
     #[arg(long, env = "HOLDFAST_COMMAND_USER", default_value = "nobody", value_name = "USER")]
     pub command_user: String,
-    /// Give the election thread the real-time policy `SCHED_RR`. Needs `CAP_SYS_NICE`.
-    #[arg(long, env = "HOLDFAST_REALTIME")]
-    pub realtime: bool,
+    /// Whether the election thread gets the real-time policy `SCHED_RR`, which needs `CAP_SYS_NICE` or an `RLIMIT_RTPRIO`.
+    #[arg(long, env = "HOLDFAST_REALTIME", value_enum, default_value_t = RealtimeMode::Auto, default_missing_value = "on", num_args = 0..=1, require_equals = true, value_name = "WHEN")]
+    pub realtime: RealtimeMode,
     /// Keep the process in memory. Needs `CAP_IPC_LOCK`.
     #[arg(long, env = "HOLDFAST_LOCK_MEMORY")]
     pub lock_memory: bool,
@@ -179,6 +180,29 @@ impl FromStr for HttpAddress {
     }
 }
 
+/// Whether the election thread runs in real time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RealtimeMode {
+    /// If it may.
+    Auto,
+    /// Yes, with a warning if it may not.
+    #[value(alias = "true")]
+    On,
+    /// No.
+    #[value(alias = "false")]
+    Off,
+}
+
+impl From<RealtimeMode> for Realtime {
+    fn from(mode: RealtimeMode) -> Self {
+        match mode {
+            RealtimeMode::Auto => Self::Auto,
+            RealtimeMode::On => Self::On,
+            RealtimeMode::Off => Self::Off,
+        }
+    }
+}
+
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -260,6 +284,29 @@ mod tests {
         for wrong in ["", "80", "127.0.0.1", "localhost:80"] {
             assert!(wrong.parse::<HttpAddress>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn realtime_is_on_where_it_may_be_unless_something_else_is_said() {
+        let mode = |arguments: &[&str]| {
+            let command = ["holdfast-agent", "run", "--manifests", "m", "--node-name", "a"];
+            let Command::Run(args) = Cli::try_parse_from([&command, arguments].concat())?.command else {
+                unreachable!("it runs")
+            };
+            Ok::<_, clap::Error>(Realtime::from(args.realtime))
+        };
+        let cases: [(&[&str], Realtime); 6] = [
+            (&[], Realtime::Auto),
+            (&["--realtime"], Realtime::On),
+            (&["--realtime", "--lock-memory"], Realtime::On),
+            (&["--realtime=auto"], Realtime::Auto),
+            (&["--realtime=on"], Realtime::On),
+            (&["--realtime=off"], Realtime::Off),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(mode(arguments).expect("valid"), expected, "{arguments:?}");
+        }
+        assert!(mode(&["--realtime=maybe"]).is_err());
     }
 
     #[test]

@@ -123,7 +123,7 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let listener = listen(args.http).await?;
     let (election, reports) = election::spawn(ElectionOptions {
         owned: Box::new(state.address_record()),
-        realtime: args.realtime,
+        realtime: args.realtime.into(),
         memory_lock: args.lock_memory,
     })?;
     let reports = origin.listen(reports);

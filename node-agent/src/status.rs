@@ -1,5 +1,6 @@
 //! `holdfast-agent status`: asks the agent of this node, and shows its answer.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
@@ -100,9 +101,7 @@ fn table(status: &AgentStatus, now: Timestamp) -> String {
         &["VIRTUAL IP", "STATE", "PRIORITY", "VRID", "INTERFACE", "ADDRESSES", "SINCE", "REASON", "MASTER"],
         &routers.clone().map(|router| router_row(router, now)).collect::<Vec<_>>(),
     );
-    for router in routers.filter(|router| !router.message.is_empty()) {
-        let _ = writeln!(text, "{}", one_line(&format!("{}: {}", router.name, router.message)));
-    }
+    text += &messages(&status.snapshot.virtual_routers);
     if !status.health_checks.is_empty() {
         text.push('\n');
         let rows: Vec<_> = status.health_checks.iter().map(|check| check_row(check, now)).collect();
@@ -112,6 +111,21 @@ fn table(status: &AgentStatus, now: Timestamp) -> String {
         text += "\nCONFIGURATION ERRORS (what was in force before them stays in force)\n";
         for error in &status.configuration_errors {
             let _ = writeln!(text, "  {}", one_line(error));
+        }
+    }
+    text
+}
+
+/// What is to be said of each group: its virtual routers share it, as they share their state.
+fn messages(routers: &[RouterSnapshot]) -> String {
+    let mut told = BTreeSet::new();
+    let mut text = String::new();
+    for router in routers.iter().filter(|router| !router.message.is_empty()) {
+        if told.insert(&router.group) {
+            let alone = routers.iter().filter(|other| other.group == router.group).count() == 1;
+            let name = if alone { &router.name } else { &router.group };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}", one_line(&format!("{name}: {}", router.message)));
         }
     }
     text
@@ -209,6 +223,42 @@ mod tests {
         for (since, expected) in cases {
             assert_eq!(age(since, now), expected, "{since}");
         }
+    }
+
+    fn router(name: &str, group: &str, message: &str) -> RouterSnapshot {
+        RouterSnapshot {
+            name: name.to_owned(),
+            virtual_ip: group.to_owned(),
+            group: group.to_owned(),
+            state: RouterState::Fault,
+            priority: 100,
+            virtual_router_id: 51,
+            interface: None,
+            family: "IPv4".to_owned(),
+            addresses: Vec::new(),
+            held: Vec::new(),
+            since: String::new(),
+            reason: String::new(),
+            message: message.to_owned(),
+            transitions: 0,
+            master_address: None,
+            obstacle: None,
+            occupied: Vec::new(),
+            foreign_router: None,
+            counters: [].into(),
+        }
+    }
+
+    #[test]
+    fn a_group_says_once_what_is_to_be_said_of_all_its_virtual_routers() {
+        let routers = [
+            router("web", "web", "the node has no interface eth9"),
+            router("db/ipv4", "db", "db/ipv4: eth0 is down; db/ipv6: eth0 is down"),
+            router("db/ipv6", "db", "db/ipv4: eth0 is down; db/ipv6: eth0 is down"),
+            router("quiet", "quiet", ""),
+        ];
+        let expected = "web: the node has no interface eth9\ndb: db/ipv4: eth0 is down; db/ipv6: eth0 is down\n";
+        assert_eq!(messages(&routers), expected);
     }
 
     #[test]

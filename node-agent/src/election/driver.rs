@@ -41,7 +41,7 @@ use super::repeats::Repeats;
 use super::report::{Disappearance, Report};
 use super::slot::{Seat, Slot};
 use super::stall::{LATE, receive_budget};
-use super::{ElectionError, ElectionOptions};
+use super::{ElectionError, ElectionOptions, Realtime};
 use crate::network::address_worker::AddressWorker;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange};
 use crate::network::netlink::{AddressCommands, Monitor};
@@ -153,10 +153,11 @@ pub(super) fn spawn(
 impl Driver {
     fn open(options: ElectionOptions, inbox: Inbox, reports: UnboundedSender<Report>) -> Result<Self, ElectionError> {
         let ElectionOptions { owned, realtime, memory_lock } = options;
+        let priority = (realtime != Realtime::Off).then_some(REALTIME_PRIORITY);
         packet_socket::check_permission().map_err(ElectionError::PacketSocket)?;
         let monitor = Monitor::open().map_err(ElectionError::Netlink)?;
         let kernel = AddressCommands::open().map_err(ElectionError::Netlink)?;
-        let worker = AddressWorker::start(realtime.then_some(REALTIME_PRIORITY)).map_err(ElectionError::Netlink)?;
+        let worker = AddressWorker::start(priority).map_err(ElectionError::Netlink)?;
         monitor.ignore_additions_by(&[worker.port()]).map_err(ElectionError::Netlink)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ElectionError::EventLoop)?;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
@@ -218,7 +219,7 @@ impl Driver {
     }
 
     /// Runs to the end. A panic takes the addresses off the interfaces first: nobody would renew or defend them.
-    fn run_guarded(&mut self, realtime: bool) {
+    fn run_guarded(&mut self, realtime: Realtime) {
         if catch_unwind(AssertUnwindSafe(|| self.run(realtime))).is_ok() {
             return;
         }
@@ -227,16 +228,31 @@ impl Driver {
         process::exit(EXIT_CODE_OF_A_PANIC);
     }
 
-    fn run(&mut self, realtime: bool) {
-        if realtime && let Err(error) = system::schedule_in_real_time(REALTIME_PRIORITY) {
-            self.degraded(format!("the election thread cannot have a real-time priority: {error}"));
-        }
+    fn run(&mut self, realtime: Realtime) {
+        self.begin_real_time(realtime);
         while !self.is_finished() {
             self.arm_timer();
             self.sleep();
             self.wake_up();
         }
         self.report(Report::Finished);
+    }
+
+    fn begin_real_time(&self, realtime: Realtime) {
+        let begin = || system::schedule_in_real_time(REALTIME_PRIORITY).map_err(|error| error.to_string());
+        match realtime {
+            Realtime::Off => {}
+            Realtime::Auto => {
+                if let Err(error) = begin() {
+                    self.report(Report::OrdinaryScheduling { error });
+                }
+            }
+            Realtime::On => {
+                if let Err(error) = begin() {
+                    self.degraded(format!("the election thread cannot have a real-time priority: {error}"));
+                }
+            }
+        }
     }
 
     /// Waits for a wish, a packet, a report of the kernel, or the earliest deadline.

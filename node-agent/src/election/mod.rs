@@ -38,7 +38,7 @@ mod running;
 mod slot;
 mod stall;
 #[cfg(test)]
-mod test_groups;
+pub(crate) mod test_groups;
 mod words;
 
 use std::io;
@@ -56,10 +56,23 @@ use crate::network::ownership::OwnedAddresses;
 pub struct ElectionOptions {
     /// The record of the addresses that this agent has put on interfaces.
     pub owned: Box<dyn OwnedAddresses>,
-    /// Whether the thread gets the real-time policy `SCHED_RR`. Needs `CAP_SYS_NICE`; without it a report says so.
-    pub realtime: bool,
+    /// Whether the thread gets the real-time policy `SCHED_RR`.
+    pub realtime: Realtime,
     /// Whether the process stays in memory (`mlockall`). Needs `CAP_IPC_LOCK`; without it a report says so.
     pub memory_lock: bool,
+}
+
+/// Whether to run in real time, ahead of all ordinary programs of the node. It needs `CAP_SYS_NICE` or an `RLIMIT_RTPRIO`,
+/// and a budget where control groups hand it out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Realtime {
+    /// If the agent may; if not, that is no fault.
+    #[default]
+    Auto,
+    /// Yes; a report says so if the agent may not.
+    On,
+    /// No.
+    Off,
 }
 
 /// Why the election thread could not start.
@@ -92,4 +105,10 @@ pub fn spawn(options: ElectionOptions) -> Result<(ElectionHandle, Reports), Elec
     let (sender, reports) = unbounded_channel();
     driver::spawn(options, inbox, sender)?;
     Ok((handle, reports))
+}
+
+/// A handle that speaks to no thread.
+#[cfg(test)]
+pub(crate) fn handle_of_nobody() -> nix::Result<ElectionHandle> {
+    Ok(command::inbox()?.0)
 }

@@ -103,6 +103,11 @@ pub enum Report {
     },
     /// Reports of the kernel were lost, and the state of the network was read anew.
     NetlinkOverrun,
+    /// The thread runs like any program, since it may not run in real time.
+    OrdinaryScheduling {
+        /// The kernel's word for it.
+        error: String,
+    },
     /// Something in the agent's surroundings does not work as it should; the election goes on.
     Degraded {
         /// What, for people.

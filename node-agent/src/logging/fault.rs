@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::election::{Conflict, Report};
 
@@ -88,6 +88,11 @@ pub(super) fn write(report: &Report, left_out: Option<u64>) {
         Report::NetlinkOverrun => {
             warn!(event = "netlink-overrun", left_out, "reports of the kernel were lost; everything was read anew");
         }
+        Report::OrdinaryScheduling { error } => info!(
+            event = "ordinary-scheduling",
+            error,
+            "the election thread runs without real-time priority, which it may not have: other programs can delay it"
+        ),
         Report::Degraded { message } => warn!(event = "degraded", left_out, "{message}"),
         Report::StateChanged { .. } | Report::PriorityChanged { .. } | Report::Finished => {}
     }

@@ -39,8 +39,10 @@ pub struct AddressWorker {
 pub enum Completed {
     /// The outcomes of the next requests, in the order in which they were ordered.
     Programmed(Vec<Outcome>),
-    /// A renewal, with the number of addresses for which the kernel refused it.
+    /// A renewal, with the numbers of addresses that the kernel renewed and for which it refused.
     Renewed {
+        /// How many were renewed.
+        renewed: usize,
         /// How many were refused.
         refused: usize,
     },
@@ -163,7 +165,8 @@ impl Worker {
         if !self.shared.stopped.load(Ordering::Relaxed) {
             let mut refused = Vec::new();
             self.commands.renew(placements, &mut refused);
-            self.tell(Completed::Renewed { refused: refused.len() });
+            let renewed = placements.len().saturating_sub(refused.len());
+            self.tell(Completed::Renewed { renewed, refused: refused.len() });
         }
     }
 

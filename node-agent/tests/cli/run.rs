@@ -52,8 +52,8 @@ fn a_taken_port_is_named_with_the_way_out() {
 #[test]
 fn wrong_options_are_explained() {
     let cases: [(&[&str], &str); 7] = [
-        (&["run"], "--manifests"),
         (&["run", "--manifests", "m"], "--node-name"),
+        (&["run", "--manifests", "m", "--node-name", "a", "--realtime=maybe"], "auto, on, off"),
         (&["run", "--manifests", "m", "--node-name", ""], "--node-name"),
         (&["run", "--manifests", "m", "--node-name", "a", "--node-label", "zone"], "write KEY=VALUE"),
         (&["run", "--manifests", "m", "--node-name", "a", "--http", "localhost"], "127.0.0.1:9112"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use holdfast_node_agent::desired::{Desired, InterfaceChoice, TrackerSource};
-use holdfast_node_agent::election::{Conflict, Disappearance, ElectionOptions, Report, spawn};
+use holdfast_node_agent::election::{Conflict, Disappearance, ElectionOptions, Realtime, Report, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
 use holdfast_node_agent::snapshot::RouterState;
 use holdfast_vrrp::{State, TrackState, Tracker, Weight};
@@ -72,7 +72,7 @@ fn a_link_that_goes_down_is_a_fault_and_takes_the_addresses_along() {
         fault(&lan, false);
         node.await_state("vip51", State::Fault);
         eventually("the address goes", || !lan.host(1).has(VIP));
-        assert_eq!(node.router("vip51").message, "vip51: interface eth0 is down", "{name}");
+        assert_eq!(node.router("vip51").message, "interface eth0 is down", "{name}");
         fault(&lan, true);
         node.await_state("vip51", State::Master);
         lan.host(1).await_address(VIP);
@@ -89,7 +89,7 @@ fn an_interface_that_is_deleted_and_made_again_is_used_again() {
     node.await_state("vip51", State::Master);
     lan.unplug(1);
     node.await_state("vip51", State::Fault);
-    node.until("it says why", |snapshot| snapshot.virtual_routers[0].message == "vip51: there is no interface eth0");
+    node.until("it says why", |snapshot| snapshot.virtual_routers[0].message == "there is no interface eth0");
     peer.await_state("vip51", State::Master);
     lan.plug(1);
     node.await_state("vip51", State::Master);
@@ -201,7 +201,7 @@ fn a_virtual_address_is_never_the_source_of_adverts_of_who_does_not_own_it() {
     let mut node = Node::start(lan.host(1));
     node.apply(&[vip(100).group()]);
     node.await_state("vip51", State::Fault);
-    assert_eq!(node.router("vip51").message, "vip51: interface eth0 has no IPv4 address of its own");
+    assert_eq!(node.router("vip51").message, "interface eth0 has no IPv4 address of its own");
 }
 
 #[test]
@@ -463,7 +463,7 @@ fn a_panic_takes_the_addresses_off_and_ends_the_process() {
     const NAME: &str = "adversity::a_panic_takes_the_addresses_off_and_ends_the_process";
     const CHILD: &str = "HOLDFAST_KERNEL_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
-        let options = ElectionOptions { owned: Box::new(Faulty), realtime: false, memory_lock: false };
+        let options = ElectionOptions { owned: Box::new(Faulty), realtime: Realtime::Off, memory_lock: false };
         let (handle, mut reports) = spawn(options).expect("the election thread starts");
         handle.apply(Desired { groups: vec![vip(255).group()] });
         while !matches!(reports.blocking_recv(), Some(Report::StateChanged { to: State::Master, .. })) {}

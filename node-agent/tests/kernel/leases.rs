@@ -40,7 +40,7 @@ fn await_completed(worker: &AddressWorker, requests: usize, renewals: usize) {
                     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
                     done += outcomes.len();
                 }
-                Completed::Renewed { refused } => {
+                Completed::Renewed { refused, .. } => {
                     assert_eq!(refused, 0);
                     renewed += 1;
                 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use holdfast_node_agent::desired::{
     Desired, DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource,
 };
-use holdfast_node_agent::election::{ElectionHandle, ElectionOptions, Report, Reports, spawn};
+use holdfast_node_agent::election::{ElectionHandle, ElectionOptions, Realtime, Report, Reports, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
 use holdfast_node_agent::snapshot::{RouterSnapshot, RouterState, Snapshot};
 use holdfast_vrrp::{
@@ -116,15 +116,15 @@ impl Node {
     }
 
     pub(crate) fn start_with(namespace: &Namespace, folder: StateFolder) -> Self {
-        Self::start_as(namespace, folder, false)
+        Self::start_as(namespace, folder, Realtime::Off)
     }
 
     /// With the policy `SCHED_RR`.
     pub(crate) fn start_in_real_time(namespace: &Namespace) -> Self {
-        Self::start_as(namespace, StateFolder::default(), true)
+        Self::start_as(namespace, StateFolder::default(), Realtime::On)
     }
 
-    fn start_as(namespace: &Namespace, folder: StateFolder, realtime: bool) -> Self {
+    fn start_as(namespace: &Namespace, folder: StateFolder, realtime: Realtime) -> Self {
         let options = ElectionOptions { owned: Box::new(folder), realtime, memory_lock: false };
         let (handle, reports) = namespace.enter(|| spawn(options)).expect("the election thread starts");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

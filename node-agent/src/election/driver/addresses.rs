@@ -64,8 +64,9 @@ impl Driver {
         for completed in completed {
             match completed {
                 Completed::Programmed(outcomes) => outcomes.into_iter().for_each(|outcome| self.settle(outcome)),
-                Completed::Renewed { refused } => {
+                Completed::Renewed { renewed, refused } => {
                     self.renewing = false;
+                    self.counted.leases_renewed += renewed as u64;
                     self.counted.renewals_refused += refused as u64;
                 }
             }

@@ -130,14 +130,17 @@ pub(super) fn explain(running: &RunningGroup, reason: Reason) -> String {
     }
 }
 
+/// With the names of the virtual routers, if there are several.
 fn obstacles(running: &RunningGroup) -> String {
     let mut text = String::new();
     for (member, state) in running.indices().zip(&running.members) {
-        if let Some(obstacle) = &state.obstacle {
-            let separator = if text.is_empty() { "" } else { "; " };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{separator}{}: {}", running.router_name(member), obstacle.message);
-        }
+        let Some(obstacle) = &state.obstacle else { continue };
+        let separator = if text.is_empty() { "" } else { "; " };
+        // Writing to a string cannot fail.
+        let _ = match running.members.len() {
+            1 => write!(text, "{}", obstacle.message),
+            _ => write!(text, "{separator}{}: {}", running.router_name(member), obstacle.message),
+        };
     }
     text
 }

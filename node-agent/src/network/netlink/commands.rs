@@ -85,7 +85,7 @@ impl AddressCommands {
             write_request(&mut self.requests, self.sequence, &AddressRequest::Renew(*placement));
         }
         if let Err(error) = self.socket.send(&self.requests, 0) {
-            refused.push(errno(&error));
+            refused.extend(placements.iter().map(|_| errno(&error)));
         }
         while let Some(length) = self.receive() {
             let Some(datagram) = self.reply.get(..length) else { continue };
