@@ -95,7 +95,7 @@ lint-crds: packages
 lint-deny: $(CARGO_DENY)
 	.ci/deny $(CARGO_DENY)
 
-unit: packages ## unit tests, property tests, replay of the fuzzing corpus: no root, no network
+unit: packages ## unit and property tests, checks and the kernel in namespaces of their own, replay of the fuzzing corpus (as root)
 	cargo test --workspace --exclude holdfast-tests --all-features
 
 search: packages ## exhaustive search of two and three routers, up to a bound

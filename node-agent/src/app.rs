@@ -28,6 +28,17 @@ pub struct Configuration {
     pub desired: Arc<Desired>,
     /// What is wrong with the configuration, one message each.
     pub errors: Vec<String>,
+    /// The fault of the agent that keeps it from following the configuration.
+    pub fault: Option<String>,
+    /// How often there was such a fault.
+    pub faults: u64,
+}
+
+impl Configuration {
+    /// Everything that is wrong with what is in force, and with following it.
+    pub fn problems(&self) -> Vec<String> {
+        self.errors.iter().chain(&self.fault).cloned().collect()
+    }
 }
 
 /// The parts of a running agent that others ask for their state.
@@ -98,7 +109,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             snapshot,
             health_checks: self.parts.checks(),
-            configuration_errors: self.configuration.borrow().errors.clone(),
+            configuration_errors: self.configuration.borrow().problems(),
             api: self.parts.api(),
         })
     }
@@ -107,7 +118,7 @@ impl App {
     pub async fn unreadiness(&self) -> Vec<String> {
         let answers = timeout(PATIENCE, self.parts.elections()).await.ok().flatten().is_some();
         let configuration = self.configuration.borrow();
-        let mut reasons = configuration.errors.clone();
+        let mut reasons = configuration.problems();
         let mut add = |applies: bool, reason: &str| reasons.extend(applies.then(|| reason.to_owned()));
         add(!answers, "the election thread does not answer");
         add(configuration.leaving, "the agent is leaving");

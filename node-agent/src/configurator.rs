@@ -2,18 +2,26 @@
 //! wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::app::Configuration;
 use crate::checks::Supervisor;
 use crate::election::ElectionHandle;
+use crate::kubernetes::Following;
+use crate::outlive::{Pauses, outlive_panics};
 use crate::passwords::Passwords;
 use crate::source::{Folder, Follower, Manifests, NodeIdentity, Update};
-use crate::kubernetes::Following;
 use crate::state_dir::StateDir;
 use crate::translate::{Refusal, translate};
+
+/// Before the configuration is followed again, after a fault of the agent.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest such pause: if the fault is in how the present configuration is read, only another one helps.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Whom to tell, and where the passwords come from.
 pub struct Configurator {
@@ -30,20 +38,40 @@ pub struct Configurator {
 }
 
 impl Configurator {
-    /// Follows a folder of manifests, for ever.
-    pub async fn follow(mut self, folder: Folder, identity: NodeIdentity) {
+    /// Follows a folder of manifests, for ever. After a fault of the agent it begins anew; what was in force stays so.
+    pub async fn follow(self, folder: Folder, identity: NodeIdentity) {
+        let publish = self.publish.clone();
+        outlive_panics(
+            &mut (self, folder, identity),
+            Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
+            |(this, folder, identity)| Box::pin(this.follow_folder(folder, identity)),
+            |panic, pause| note_fault(&publish, panic, pause),
+        )
+        .await;
+    }
+
+    async fn follow_folder(&mut self, folder: &Folder, identity: &NodeIdentity) {
         let saved = Manifests::load(self.state.load_manifests());
-        let mut follower = Follower::new(folder, self.passwords.clone(), identity, saved);
+        let mut follower = Follower::new(folder.clone(), self.passwords.clone(), identity.clone(), saved);
         loop {
             let update = follower.changed().await;
-            self.state.save_manifests(&follower.manifests().save());
             self.carry_out(update);
+            // What cannot be carried out is not what the next run should begin with.
+            self.state.save_manifests(&follower.manifests().save());
         }
     }
 
-    /// Follows the `NodeConfig` of this node, for as long as it is watched.
-    pub async fn follow_node_config(mut self, mut following: Following) {
-        following.follow(&mut self).await;
+    /// Follows the `NodeConfig` of this node, for as long as it is watched. After a fault of the agent it begins anew, with
+    /// another look; what was in force stays so.
+    pub async fn follow_node_config(self, following: Following) {
+        let publish = self.publish.clone();
+        outlive_panics(
+            &mut (self, following),
+            Pauses::new(FIRST_PAUSE, LONGEST_PAUSE),
+            |(this, following)| Box::pin(following.follow(this)),
+            |panic, pause| note_fault(&publish, panic, pause),
+        )
+        .await;
     }
 
     /// Returns the groups that cannot run.
@@ -68,6 +96,7 @@ impl Configurator {
             configuration.loaded = true;
             configuration.desired = desired;
             configuration.errors = errors;
+            configuration.fault = None;
         });
         translation.refusals
     }
@@ -92,6 +121,85 @@ impl Configurator {
         }
         for solved in before.iter().filter(|problem| !errors.contains(problem)) {
             info!(event = "configuration-problem-solved", "solved: {solved}");
+        }
+    }
+}
+
+/// What cannot be followed any more stays as it was: the elections go on.
+fn note_fault(publish: &watch::Sender<Configuration>, panic: &str, pause: Duration) {
+    error!(
+        event = "configuration-fault",
+        pause_seconds = pause.as_secs(),
+        "a fault of the agent keeps it from following the configuration ({panic}); what was in force stays in force, and \
+         it is tried again in {pause:?}"
+    );
+    publish.send_modify(|configuration| {
+        configuration.faults += 1;
+        configuration.fault = Some(format!(
+            "a fault of the agent keeps it from following the configuration ({panic}); what was in force stays in force"
+        ));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::checks::CheckOptions;
+    use crate::election;
+
+    const WEB: &str = "apiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: web}\n\
+                       spec: {addresses: [192.0.2.1]}\n";
+
+    #[tokio::test]
+    async fn after_a_fault_the_configuration_stays_in_force_and_is_told_of_until_it_is_followed_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
+        let (publish, mut published) = watch::channel(Configuration::default());
+        let configurator = Configurator {
+            election: election::handle_of_nobody().expect("a handle"),
+            checks: Arc::new(Supervisor::new(CheckOptions::default(), |_, _| {})),
+            state: Arc::new(StateDir::open(folder.path().join("state").as_path()).expect("a state folder")),
+            publish: publish.clone(),
+            passwords: Passwords::default(),
+        };
+        let identity = NodeIdentity { name: "a".to_owned(), labels: [].into() };
+        let mut time = 0;
+
+        let mut work = (configurator, Folder::new(folder.path()), identity);
+        let following = outlive_panics(
+            &mut work,
+            Pauses::new(Duration::from_millis(1), Duration::from_millis(1)),
+            |(this, folder, identity)| {
+                time += 1;
+                let faulty = time == 2;
+                Box::pin(async move {
+                    assert!(!faulty, "planted");
+                    // The first time it is left in the middle, with something in force.
+                    let limit = Duration::from_secs(if time == 1 { 2 } else { 600 });
+                    let _ = timeout(limit, this.follow_folder(folder, identity)).await;
+                    assert!(time != 1, "the first fault");
+                })
+            },
+            |panic, pause| note_fault(&publish, panic, pause),
+        );
+        let observing = async {
+            let groups = |configuration: &Configuration| configuration.desired.groups.len();
+            published.wait_for(|configuration| configuration.loaded).await.expect("published");
+            let faulty =
+                published.wait_for(|configuration| configuration.faults == 1).await.expect("published").clone();
+            assert_eq!(groups(&faulty), 1, "it stays in force");
+            assert!(faulty.problems()[0].contains("the first fault"), "{:?}", faulty.problems());
+            let followed = |configuration: &Configuration| configuration.faults == 2 && configuration.fault.is_none();
+            let mended = published.wait_for(followed).await.expect("published").clone();
+            assert_eq!((groups(&mended), mended.problems()), (1, Vec::new()));
+        };
+        tokio::select! {
+            () = following => panic!("it goes on"),
+            () = observing => {}
         }
     }
 }

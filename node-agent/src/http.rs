@@ -110,6 +110,7 @@ async fn serve_metrics(State(app): State<Arc<App>>) -> Response {
         desired: Arc::clone(&app.configuration.borrow().desired),
         started: app.started,
         state_write_failures: app.parts.state_write_failures(),
+        configuration_faults: app.configuration.borrow().faults,
     };
     match metrics::render(&status, &extras) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -214,6 +215,7 @@ mod tests {
                 Configuration { loaded: true, errors: vec!["one".to_owned(), "two".to_owned()], ..Default::default() },
                 "one\ntwo\n",
             ),
+            (Configuration { loaded: true, fault: Some("a fault".to_owned()), ..Default::default() }, "a fault\n"),
             (Configuration { loaded: true, leaving: true, ..Default::default() }, "the agent is leaving\n"),
         ];
         for (configuration, reasons) in cases {

@@ -29,6 +29,8 @@ pub struct Extras {
     pub started: SystemTime,
     /// How often the state folder could not be written.
     pub state_write_failures: u64,
+    /// How often a fault of the agent kept it from following its configuration.
+    pub configuration_faults: u64,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -163,6 +165,7 @@ mod tests {
             desired: Arc::new(Desired { groups: vec![group] }),
             started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             state_write_failures: 5,
+            configuration_faults: 2,
         }
     }
 
@@ -219,6 +222,7 @@ mod tests {
             format!("holdfast_virtual_router_rejected_adverts_total{labels},check=\"truncated\"}} 2"),
             "holdfast_configuration_errors 1".to_owned(),
             "holdfast_state_write_failures_total 5".to_owned(),
+            "holdfast_configuration_faults_total 2".to_owned(),
             "holdfast_health_check_passing{health_check=\"nginx\"} 1".to_owned(),
             "holdfast_agent_events_total{event=\"netlink_overruns\"} 4".to_owned(),
             "holdfast_build_info{version=\"0\",node=\"a\"} 1".to_owned(),

@@ -23,6 +23,7 @@ use crate::app::{App, Configuration, RunningParts};
 use crate::checks::{CheckOptions, Supervisor};
 use crate::cli::{HttpAddress, RunArgs, SourceError};
 use crate::configurator::Configurator;
+use crate::drain;
 use crate::election::{self, ElectionError, ElectionHandle, ElectionOptions, Report, Reports};
 use crate::http;
 use crate::kubernetes::AccessError;
@@ -34,9 +35,6 @@ use crate::state_dir::{StateDir, StateDirError};
 
 /// After an abort, addresses go at once; the kernel needs no longer.
 const ABORT_LIMIT: Duration = Duration::from_secs(2);
-
-/// A drain ends by itself well before; should it not, this is still within what Kubernetes and systemd wait.
-const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 
 /// How often rejected packets are summed up in the log.
 const PACKET_FAULTS: Duration = Duration::from_secs(10);
@@ -86,8 +84,8 @@ pub enum RunError {
     #[error("the configuration is not followed any more: the agent has left, to be started anew")]
     FollowerDied,
     /// The addresses could not be handed over in time, and were removed.
-    #[error("leaving took longer than {DRAIN_LIMIT:?}: the addresses were removed")]
-    DrainLimit,
+    #[error("leaving took longer than {0:?}: the addresses were removed")]
+    DrainLimit(Duration),
 }
 
 impl From<Ending> for ExitCode {
@@ -168,21 +166,32 @@ async fn listen(address: HttpAddress) -> Result<Option<TcpListener>, RunError> {
     TcpListener::bind(address).await.map(Some).map_err(|source| RunError::Listen { address, source })
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT, which end the agent, and SIGHUP, which does not.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
+    /// Waits for a signal to end.
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    info!(event = "hangup", "SIGHUP is ignored: changes of the configuration are followed as they are made");
+                }
+            }
         }
     }
 }
@@ -235,6 +244,7 @@ impl Life {
             self.following.abort();
             let _ = (&mut self.following).await;
         }
+        let limit = drain::limit(&self.publish.borrow().desired);
         self.election.drain();
         tokio::select! {
             ended = tell_until_finished(&mut self.reports, &mut self.narrator) => ended.map(|()| Ending::Drained),
@@ -243,10 +253,10 @@ impl Life {
                 self.abort().await;
                 Ok(Ending::Aborted)
             }
-            () = sleep(DRAIN_LIMIT) => {
-                error!(event = "abort", "leaving takes too long: the addresses are removed at once");
+            () = sleep(limit) => {
+                error!(event = "abort", ?limit, "leaving takes too long: the addresses are removed at once");
                 self.abort().await;
-                Err(RunError::DrainLimit)
+                Err(RunError::DrainLimit(limit))
             }
         }
     }

@@ -50,24 +50,17 @@ impl Repeats {
         }
         let is_free =
             |place: &&mut Option<Claim>| place.is_none_or(|claim| now.saturating_since(claim.told) >= REMEMBERED);
-        match claims.iter_mut().find(is_free) {
-            Some(place) => {
-                *place = Some(Claim { by, told: now });
-                true
-            }
-            None => false,
-        }
+        let place = claims.iter_mut().find(is_free);
+        place.map(|place| *place = Some(Claim { by, told: now })).is_some()
     }
 
     /// Whether it is told now that a virtual router hears a master that should yield to it.
     pub(super) fn admit_lower_master(&mut self, now: Instant, seat: Seat) -> bool {
-        match self.lower_masters.get_mut(&seat) {
-            Some(told) => admit(told, now),
-            None => {
-                self.lower_masters.insert(seat, now);
-                true
-            }
+        if let Some(told) = self.lower_masters.get_mut(&seat) {
+            return admit(told, now);
         }
+        self.lower_masters.insert(seat, now);
+        true
     }
 
     /// The address is not ours any more, or not on this interface.

@@ -35,6 +35,8 @@ pub struct Following {
     pub(super) programmed: watch::Sender<Programmed>,
     /// The conditions of the status as they were seen first.
     pub(super) conditions: watch::Sender<Vec<Condition>>,
+    /// Whether it was followed before.
+    pub(super) begun: bool,
 }
 
 /// What is in force, and what makes a difference to it.
@@ -47,7 +49,13 @@ struct InForce {
 
 impl Following {
     /// Follows the NodeConfig for as long as somebody watches it.
+    ///
+    /// May be called again, after a panic in the middle of it.
     pub async fn follow(&mut self, configurator: &mut Configurator) {
+        if std::mem::replace(&mut self.begun, true) {
+            // What was seen then is lost.
+            self.look.notify_one();
+        }
         let mut assignment = Assignment::new(&self.node, configurator.state.load_node_config());
         let (mut in_force, mut passwords) = (InForce::default(), interval(PASSWORDS));
         self.carry_out(&assignment, &mut in_force, configurator);

@@ -186,7 +186,8 @@ impl Cluster {
         tasks.spawn(keep_running("heartbeat", AFTER_PANIC, move || heartbeat.clone().run()));
         tasks.spawn(keep_running("status", AFTER_PANIC, move || status_writer.clone().run()));
         tasks.spawn(keep_running("claims", AFTER_PANIC, move || claim_writer.clone().run()));
-        let following = Following { node, seen, look, programmed: publish, conditions: publish_conditions };
+        let following =
+            Following { node, seen, look, programmed: publish, conditions: publish_conditions, begun: false };
         (following, Running { tasks, end, connection })
     }
 }

@@ -187,6 +187,7 @@ mod tests {
     use std::time::SystemTime;
 
     use holdfast_vrrp::Reason;
+    use holdfast_vrrp::wire::MacAddress;
     use serde_json::{Value, json};
     use tokio::sync::watch;
     use tracing::instrument::WithSubscriber;
@@ -194,6 +195,7 @@ mod tests {
 
     use super::*;
     use crate::app::{Configuration, Parts};
+    use crate::election::Conflict;
     use crate::snapshot::{CheckSnapshot, RouterSnapshot, RouterState};
 
     /// An election thread with this state, or none.
@@ -325,6 +327,29 @@ mod tests {
         assert_eq!(lines[0]["event"], "foreign-router");
         assert_eq!(lines[0]["sender"], "192.0.2.0");
         assert_eq!(lines[0]["span"]["interface"], "eth0", "also if nothing was told of the router before");
+    }
+
+    #[tokio::test]
+    async fn each_machine_that_claims_an_address_is_told_of_and_its_repeats_are_left_out() {
+        let mut narrator = narrator(web(0));
+        let machines = [1, 2].map(|last| MacAddress([2, 0, 0, 0, 0, last]));
+        let claim = |by: MacAddress| Report::AddressConflict {
+            router: "web/ipv4".to_owned(),
+            interface: "eth0".to_owned(),
+            address: [192, 0, 2, 100].into(),
+            conflict: Conflict::ClaimedBy(Some(by)),
+        };
+        let telling = async {
+            for _ in 0..10 {
+                for machine in machines {
+                    narrator.tell(&claim(machine)).await;
+                }
+            }
+        };
+        let lines = written(telling).await;
+        let claimants: Vec<_> = lines.iter().map(|line| line["claimed_by"].as_str()).collect();
+        assert_eq!(claimants, [Some("02:00:00:00:00:01"), Some("02:00:00:00:00:02")]);
+        assert_eq!((&lines[0]["level"], &lines[0]["address"]), (&json!("WARN"), &json!("192.0.2.100")));
     }
 
     #[tokio::test]

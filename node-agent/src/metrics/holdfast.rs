@@ -24,7 +24,7 @@ pub(super) fn register(registry: &mut Registry, status: &AgentStatus, extras: &E
     register_routers(registry, &status.snapshot.virtual_routers);
     register_interfaces(registry, status, &extras.desired);
     register_checks(registry, status);
-    register_agent(registry, status, extras.state_write_failures);
+    register_agent(registry, status, extras);
 }
 
 /// Under the name that every program uses.
@@ -97,16 +97,22 @@ fn register_checks(registry: &mut Registry, status: &AgentStatus) {
     registry.register("health_check_passing", help, passing);
 }
 
-fn register_agent(registry: &mut Registry, status: &AgentStatus, state_write_failures: u64) {
+fn register_agent(registry: &mut Registry, status: &AgentStatus, extras: &Extras) {
     let info = Gauges::default();
     set(&info, &vec![("version", status.version.clone()), ("node", status.node.clone())], 1);
     registry.register("build_info", "Version of the agent", info);
     let errors = Gauge::<i64>::default();
     errors.set(i64::try_from(status.configuration_errors.len()).unwrap_or(i64::MAX));
     registry.register("configuration_errors", "Problems of the configuration", errors);
-    let failures = Counter::<u64>::default();
-    failures.inc_by(state_write_failures);
-    registry.register("state_write_failures", "Failed attempts to write the state folder", failures);
+    let total = |number| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(number);
+        counter
+    };
+    let help = "Faults of the agent that kept it from following its configuration";
+    registry.register("configuration_faults", help, total(extras.configuration_faults));
+    let help = "Failed attempts to write the state folder";
+    registry.register("state_write_failures", help, total(extras.state_write_failures));
     register_events(registry, &status.snapshot.counters);
 }
 
