@@ -243,7 +243,7 @@ pub struct VirtualRouterStatus {
     /// Why it is in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How often this node has become master since the agent knows the virtual router.
+    /// How often this node has become master or has ceased to be it, since its agent has begun to run the virtual router.
     #[serde(default)]
     pub transitions: i64,
     /// The address of the current master, if one is heard.
