@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build demo test unit search sim soak replay fuzz suite crds fmt clean \
+.PHONY: help setup packages kubernetes build demo test unit search sim soak replay fuzz suite suite-kubernetes crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -26,7 +26,7 @@ help: ## this list
 
 # === what everything else needs ===
 
-setup: packages $(CARGO_DENY) kubernetes ## install what the machine lacks (as root); the other entries do so themselves
+setup: packages $(CARGO_DENY) ## install what the machine lacks (as root); the other entries do so themselves
 
 packages:
 	@.ci/packages
@@ -105,10 +105,15 @@ sim: SECONDS ?= 60
 sim: packages ## simulate random networks; SECONDS=60
 	$(SIMULATE) --seconds $(SECONDS)
 
-suite: build kubernetes ## the lab: agents, keepalived and real packets in network namespaces (as root)
-	.ci/leaves-nothing cargo test -p holdfast-tests
+suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
+	.ci/leaves-nothing cargo test -p holdfast-tests --lib --bins --test lab --test suite
 
 # === beyond `make test` ===
+
+# The Kubernetes half is not whole yet; when it is, this is a step of `make test`.
+suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
+	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes \
+		--test cluster_nodes --test cluster_end
 
 soak: SECONDS ?= 3600
 soak: packages ## simulate for long; SECONDS=3600; a failure prints its seed
