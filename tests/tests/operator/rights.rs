@@ -49,9 +49,9 @@ async fn the_rights_of_the_chart_are_enough_and_reach_no_further_than_the_agents
     wait::until_gone(&roles, "holdfast-agent-node-2", SHORT).await?;
 
     let client = token.client()?;
-    let rule = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }]);
+    let rights = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }]);
     for name in ["mine", "holdfast-agent-mine"] {
-        let role = json!({ "metadata": { "name": name }, "rules": rule });
+        let role = json!({ "metadata": { "name": name }, "rules": rights });
         let refused = apply(&Api::<ClusterRole>::all(client.clone()), serde_json::from_value(role)?).await;
         assert!(refused.is_err(), "{name} was made");
     }

@@ -125,9 +125,7 @@ fn a_recovery_that_mends_what_the_check_found_keeps_the_address_where_it_is() ->
     duo.a.start_as("MASTER")?;
     let before = duo.a.router("web")?.transitions;
     on_a(&duo, "rm /run/shared/good")?;
-    wait::until("the recovery ran", LONG, || {
-        Ok(on_a(&duo, "ls /run/shared/mended 2>/dev/null | wc -l")? == "1")
-    })?;
+    wait::until("the recovery ran", LONG, || Ok(on_a(&duo, "ls /run/shared/mended 2>/dev/null | wc -l")? == "1"))?;
     std::thread::sleep(INTERVAL * 10);
     let router = duo.a.router("web")?;
     assert_eq!((router.state.as_str(), router.transitions), ("MASTER", before));
