@@ -30,7 +30,7 @@ mod tests {
     /// Virtual routers with these protocols and intervals.
     fn running(routers: &[(Protocol, AdvertInterval)]) -> Desired {
         let group = |(protocol, interval): &(Protocol, AdvertInterval)| {
-            group_with("web", 51, |member| (member.protocol, member.interval) = (protocol.clone(), *interval))
+            group_with("web", 51, |member| (member.protocol, member.interval) = (*protocol, *interval))
         };
         Desired { groups: routers.iter().map(group).collect() }
     }

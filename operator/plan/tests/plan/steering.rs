@@ -11,8 +11,11 @@ fn nodes(names: &[&str]) -> Vec<k8s_openapi::api::core::v1::Node> {
     names.iter().map(|name| node(name)).collect()
 }
 
+/// Priorities by node.
+type Ranks<'a> = &'a [(&'a str, u8)];
+
 /// Priorities as they are written in `nodePriorities`.
-fn ranked(name: &str, address: &str, given: &[(&str, u8)]) -> VirtualIP {
+fn ranked(name: &str, address: &str, given: Ranks<'_>) -> VirtualIP {
     let entry = |(node, priority): &(&str, u8)| NodePriority {
         node_name: Some((*node).to_owned()),
         node_selector: None,
@@ -31,13 +34,13 @@ fn preemption<'a>(plan: &'a Plan, node: &str) -> &'a Preemption {
     &plan.node_configs[node].groups[0].preemption
 }
 
-fn table(expected: &[(&str, u8)]) -> BTreeMap<String, u8> {
+fn table(expected: Ranks<'_>) -> BTreeMap<String, u8> {
     expected.iter().map(|(node, priority)| ((*node).to_owned(), *priority)).collect()
 }
 
 #[test]
 fn a_node_that_is_emptied_is_below_all_others() {
-    let cases: [(&[(&str, u8)], &[&str], &[(&str, u8)]); 4] = [
+    let cases: [(Ranks<'_>, &[&str], Ranks<'_>); 4] = [
         (&[("a", 100), ("b", 99)], &["a"], &[("a", 1), ("b", 99)]),
         (&[("a", 255), ("b", 1)], &["a"], &[("a", 1), ("b", 2)]),
         (&[("a", 100), ("b", 99)], &["elsewhere"], &[("a", 100), ("b", 99)]),
