@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use holdfast_vrrp::{Family, VirtualRouterId};
 
+use super::moves::Moves;
 use super::slot::Seat;
 use crate::network::interfaces::InterfaceIndex;
 
@@ -65,6 +66,12 @@ impl Demultiplexer {
         if self.addresses.get(&(interface, address)) == Some(&seat) {
             self.addresses.remove(&(interface, address));
         }
+    }
+
+    /// Virtual routers have moved to other groups.
+    pub(super) fn follow(&mut self, moves: &Moves) {
+        let seats = self.routers.values_mut().chain(self.addresses.values_mut());
+        seats.for_each(|seat| moves.update(seat));
     }
 
     /// The virtual IPv4 addresses of an interface, sorted.

@@ -12,6 +12,7 @@ mod notices;
 mod outbox;
 mod receive;
 mod snapshot;
+mod succeed;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use holdfast_vrrp::Epoch;
 use nix::errno::Errno;
 
+use super::moves::Moves;
 use super::slot::{Seat, Slot};
 use crate::network::interfaces::{InterfaceIndex, Placement};
 use crate::network::netlink::{AddressRequest, Outcome};
@@ -154,6 +155,17 @@ impl Holdings {
         if let Some(held) = self.held.get(&key).filter(|held| held.owner == seat).copied() {
             self.held.remove(&key);
             batch.push(AddressRequest::Remove(held.placement), Asker::Nobody);
+        }
+    }
+
+    /// Virtual routers have moved to other groups: what is held for them, and what they wait for, goes along.
+    pub(super) fn follow(&mut self, moves: &Moves) {
+        self.held.values_mut().for_each(|held| moves.update(&mut held.owner));
+        self.foreign.values_mut().for_each(|seat| moves.update(seat));
+        for (_, asker) in &mut self.under_way {
+            if let Asker::Wants(seat, epoch) = asker {
+                moves.update_with_epoch(seat, epoch);
+            }
         }
     }
 

@@ -29,6 +29,7 @@ mod driver;
 mod engine;
 mod holdings;
 mod leases;
+mod moves;
 mod raw_snapshot;
 mod reconcile;
 mod record;

@@ -66,6 +66,15 @@ impl RunningGroup {
         }
     }
 
+    /// Goes on with what was noted about a group that this one is made of.
+    pub(super) fn inherit(&mut self, former: &Self) {
+        self.transitions = former.transitions;
+        self.since = former.since;
+        self.message = Arc::clone(&former.message);
+        self.last_master = former.last_master;
+        self.last_error.clone_from(&former.last_error);
+    }
+
     pub(super) fn is_master(&self) -> bool {
         self.group.state() == State::Master
     }

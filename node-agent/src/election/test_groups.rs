@@ -44,3 +44,15 @@ pub(crate) fn group_with(name: &str, vrid: u8, change: impl FnOnce(&mut MemberCo
         trackers: vec![],
     }
 }
+
+/// The virtual routers of these groups as one.
+pub(crate) fn united(name: &str, groups: &[&DesiredGroup]) -> DesiredGroup {
+    let members = groups.iter().flat_map(|group| group.config.members().to_vec()).collect();
+    DesiredGroup {
+        name: name.to_owned(),
+        routers: groups.iter().flat_map(|group| group.routers.clone()).collect(),
+        config: GroupConfig::new(members, Preemption::Preempt { delay: Duration::ZERO }, vec![])
+            .expect("a valid configuration"),
+        trackers: vec![],
+    }
+}

@@ -128,21 +128,6 @@ fn a_changed_prefix_length_is_set_without_an_election() {
 }
 
 #[test]
-fn a_renamed_group_follows_its_former_self_without_a_gap_in_the_key() {
-    let lan = Lan::new(2);
-    let (mut one, mut two) = (Node::start(lan.host(1)), Node::start(lan.host(2)));
-    let spec = GroupSpec::new(51, 200, "10.0.0.100");
-    one.apply(&[spec.group()]);
-    two.apply(&[GroupSpec::new(51, 100, "10.0.0.100").group()]);
-    one.await_state("vip51", State::Master);
-    two.until("the backup follows", |snapshot| snapshot.virtual_routers[0].master_address.is_some());
-    one.apply(&[spec.with(|spec| spec.name = "renamed".to_owned()).group()]);
-    two.await_state("vip51", State::Master);
-    one.await_state("renamed", State::Master);
-    eventually("one holder is left", || lan.host(1).has("10.0.0.100/32") && !lan.host(2).has("10.0.0.100/32"));
-}
-
-#[test]
 fn the_interface_is_found_by_the_subnet_of_the_address() {
     let lan = Lan::new(1);
     lan.host(1).ip("link add other type veth peer name end");

@@ -11,3 +11,4 @@ mod lan;
 mod leases;
 mod node;
 mod packets;
+mod regrouping;

@@ -1,6 +1,6 @@
 //! Which members of new groups come from which members of the groups that run, so that nothing stops that is to go on.
 //!
-//! What a member is told apart by is the caller's matter: its virtual router ID and family on its interface.
+//! What a member is known by is the caller's matter: its virtual router ID and family on its interface.
 
 use crate::event::MemberIndex;
 
@@ -33,21 +33,27 @@ pub struct Regrouping {
     pub left_over: Vec<Vec<MemberIndex>>,
 }
 
-/// Finds out how `running` groups become `wanted` ones. Each group has a name, and a key for each of its members.
+/// Finds out how `running` groups become `wanted` ones. Each group has a name, and what tells its members apart;
+/// `continues` says whether a wanted member is a running one.
 ///
-/// Each member of a running group is used once. Should several have the same key, the one in the group of the same name
-/// is taken.
-pub fn regroup<N: Eq, K: Eq>(running: &[(N, Vec<K>)], wanted: &[(N, Vec<K>)]) -> Regrouping {
-    let mut left: Vec<Vec<Option<&K>>> = running.iter().map(|(_, keys)| keys.iter().map(Some).collect()).collect();
-    let mut found: Vec<Vec<Option<Origin>>> = wanted.iter().map(|(_, keys)| vec![None; keys.len()]).collect();
+/// Each member of a running group is used once. Should several fit, one in the group of the same name is taken.
+pub fn regroup<N: Eq, R, W>(
+    running: &[(N, Vec<R>)],
+    wanted: &[(N, Vec<W>)],
+    continues: impl Fn(&R, &W) -> bool,
+) -> Regrouping {
+    let mut left: Vec<Vec<Option<&R>>> =
+        running.iter().map(|(_, members)| members.iter().map(Some).collect()).collect();
+    let mut found: Vec<Vec<Option<Origin>>> = wanted.iter().map(|(_, members)| vec![None; members.len()]).collect();
     for same_name in [true, false] {
-        for ((name, keys), origins) in wanted.iter().zip(&mut found) {
-            for (key, origin) in keys.iter().zip(origins).filter(|(_, origin)| origin.is_none()) {
-                let candidates = running.iter().zip(&mut left).enumerate();
-                let mut candidates = candidates.filter(|(_, ((other, _), _))| !same_name || other == name);
-                *origin = candidates.find_map(|(group, (_, members))| {
-                    let place = members.iter().position(|member| *member == Some(key))?;
-                    members.iter_mut().skip(place).take(1).for_each(|member| *member = None);
+        for ((name, members), origins) in wanted.iter().zip(&mut found) {
+            for (wanted, origin) in members.iter().zip(origins).filter(|(_, origin)| origin.is_none()) {
+                let groups = running.iter().zip(&mut left).enumerate();
+                let mut groups = groups.filter(|(_, ((other, _), _))| !same_name || other == name);
+                *origin = groups.find_map(|(group, (_, left))| {
+                    let place =
+                        left.iter().position(|member| member.is_some_and(|member| continues(member, wanted)))?;
+                    left.iter_mut().skip(place).take(1).for_each(|member| *member = None);
                     Some(Origin { group, member: MemberIndex(u8::try_from(place).ok()?) })
                 });
             }
@@ -56,14 +62,14 @@ pub fn regroup<N: Eq, K: Eq>(running: &[(N, Vec<K>)], wanted: &[(N, Vec<K>)]) ->
     let heritage = found.into_iter().map(|origins| heritage(running, origins)).collect();
     let left_over = left.iter().map(|members| {
         let members = (0..).map(MemberIndex).zip(members);
-        members.filter(|(_, key)| key.is_some()).map(|(index, _)| index).collect()
+        members.filter(|(_, member)| member.is_some()).map(|(index, _)| index).collect()
     });
     Regrouping { heritage, left_over: left_over.collect() }
 }
 
-fn heritage<N, K>(running: &[(N, Vec<K>)], origins: Vec<Option<Origin>>) -> Heritage {
+fn heritage<N, R>(running: &[(N, Vec<R>)], origins: Vec<Option<Origin>>) -> Heritage {
     let Some(first) = origins.iter().flatten().next() else { return Heritage::New };
-    let whole = running.get(first.group).map_or(0, |(_, keys)| keys.len());
+    let whole = running.get(first.group).map_or(0, |(_, members)| members.len());
     let in_order = (0..).map(|place| Some(Origin { group: first.group, member: MemberIndex(place) }));
     if origins.len() == whole && origins.iter().copied().zip(in_order).all(|(origin, same)| origin == same) {
         return Heritage::Same(first.group);
@@ -82,7 +88,7 @@ mod tests {
         let keys = |groups: Groups<'_>| -> Vec<(String, Vec<char>)> {
             groups.iter().map(|(name, keys)| ((*name).to_owned(), keys.chars().collect())).collect()
         };
-        regroup(&keys(running), &keys(wanted))
+        regroup(&keys(running), &keys(wanted), |one, other| one == other)
     }
 
     const fn origin(group: usize, member: u8) -> Origin {

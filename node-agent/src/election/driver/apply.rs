@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use holdfast_vrrp::{Event, Group, TrackState};
+use holdfast_vrrp::{Event, Group, MemberIndex, TrackState};
 
 use super::Driver;
-use crate::desired::{Desired, DesiredGroup, TrackerSource};
-use crate::election::changes::{Change, changes};
+use crate::desired::{Desired, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource};
+use crate::election::changes::{Changes, Present, changes};
 use crate::election::running::RunningGroup;
 use crate::election::slot::{Seat, Slot};
+use crate::network::interfaces::InterfaceIndex;
 
 impl Driver {
     /// Makes these groups run and no others.
@@ -18,17 +19,41 @@ impl Driver {
         if self.stopping {
             return;
         }
-        let running = self.engine.iter().filter(|(_, running)| !running.leaving);
-        let changes = changes(running.map(|(slot, running)| (slot, &running.desired, &running.group)), desired);
-        for change in changes {
-            match change {
-                Change::Stop(slot) => self.let_go(slot, Event::Drain),
-                Change::Reconfigure(slot, desired) => self.reconfigure(slot, desired),
-                Change::Start(desired) => self.start_group(desired),
-            }
+        // What was asked for before names virtual routers by places that they may leave now.
+        self.carry_out();
+        let Changes { stop, reconfigure, succeed, replace, start } =
+            changes(&self.present(), desired, |choice| self.resolve(choice));
+        for slot in stop {
+            self.let_go(slot, Event::Drain);
+        }
+        for (slot, desired) in reconfigure {
+            self.reconfigure(slot, desired);
+        }
+        self.succeed(succeed, &replace);
+        for desired in start {
+            self.start_group(desired);
         }
         self.collect_virtual_addresses();
         self.links.changed = true;
+    }
+
+    /// What runs and does not drain.
+    fn present(&self) -> Vec<Present> {
+        let running = self.engine.iter().filter(|(_, running)| !running.leaving);
+        let present = running.map(|(slot, running)| {
+            let places = running.indices().zip(&running.desired.routers);
+            let interfaces = places.map(|(member, router)| {
+                let bound = running.binding(member).map(|binding| binding.interface);
+                bound.or_else(|| self.resolve(&router.interface))
+            });
+            Present { slot, desired: Arc::clone(&running.desired), interfaces: interfaces.collect() }
+        });
+        present.collect()
+    }
+
+    fn resolve(&self, choice: &InterfaceChoice) -> Option<InterfaceIndex> {
+        let is_virtual = |address: IpAddr| self.virtual_addresses.contains(&address);
+        self.interfaces.choose(choice, is_virtual).map(|interface| interface.link.index)
     }
 
     fn start_group(&mut self, desired: DesiredGroup) {
@@ -43,39 +68,35 @@ impl Driver {
         let Some(running) = self.engine.get_mut(slot) else { return };
         let before = std::mem::replace(&mut running.desired, Arc::clone(&desired));
         self.engine.handle(self.now, slot, Event::Reconfigure { config: &desired.config, trackers: &trackers });
-        self.move_watches(slot, &before, &desired);
-        self.note_reshaped(slot, &before, &desired);
+        for (member, (before, after)) in (0..).map(MemberIndex).zip(before.routers.iter().zip(&desired.routers)) {
+            self.exchange_addresses(Seat { slot, member }, before, after);
+        }
+    }
+
+    /// The part of a virtual router's new addresses that is no matter of the protocol.
+    pub(super) fn exchange_addresses(&mut self, seat: Seat, before: &DesiredRouter, after: &DesiredRouter) {
+        self.move_watches(seat, before, after);
+        // The group does not know that a prefix length changed.
+        let changed = after.addresses.iter().filter(|new| {
+            before.addresses.iter().any(|old| old.address == new.address && old.prefix_length != new.prefix_length)
+        });
+        self.reshaped.extend(changed.map(|new| (seat, new.address)));
     }
 
     /// Claims to addresses that are new concern the group from now on, those to former ones do not.
-    fn move_watches(&mut self, slot: Slot, before: &DesiredGroup, after: &DesiredGroup) {
-        let Some(running) = self.engine.get(slot) else { return };
-        for ((member, before), after) in running.indices().zip(&before.routers).zip(&after.routers) {
-            let Some(binding) = running.binding(member) else { continue };
-            let seat = Seat { slot, member };
-            for old in &before.addresses {
-                self.demultiplexer.unwatch(binding.interface, old.address, seat);
-            }
-            for new in &after.addresses {
-                self.demultiplexer.watch(binding.interface, new.address, seat);
-            }
-            self.links.outdated_filters.insert(binding.interface);
+    fn move_watches(&mut self, seat: Seat, before: &DesiredRouter, after: &DesiredRouter) {
+        let Some(binding) = self.engine.get(seat.slot).and_then(|running| running.binding(seat.member)) else { return };
+        for old in &before.addresses {
+            self.demultiplexer.unwatch(binding.interface, old.address, seat);
         }
-    }
-
-    /// The prefix length is no matter of the protocol: the group does not know that it changed.
-    fn note_reshaped(&mut self, slot: Slot, before: &DesiredGroup, after: &DesiredGroup) {
-        let Some(running) = self.engine.get(slot) else { return };
-        for ((member, before), after) in running.indices().zip(&before.routers).zip(&after.routers) {
-            let changed = after.addresses.iter().filter(|new| {
-                before.addresses.iter().any(|old| old.address == new.address && old.prefix_length != new.prefix_length)
-            });
-            self.reshaped.extend(changed.map(|new| (Seat { slot, member }, new.address)));
+        for new in &after.addresses {
+            self.demultiplexer.watch(binding.interface, new.address, seat);
         }
+        self.links.outdated_filters.insert(binding.interface);
     }
 
     /// What is known of a group's trackers.
-    fn tracker_states(&self, desired: &DesiredGroup) -> Vec<TrackState> {
+    pub(super) fn tracker_states(&self, desired: &DesiredGroup) -> Vec<TrackState> {
         let state = |source: &TrackerSource| match source {
             TrackerSource::HealthCheck(name) => self.health.get(name).copied().unwrap_or_default(),
             TrackerSource::Interface(name) => self.interface_state(name),
