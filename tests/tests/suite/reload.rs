@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
+use nix::sys::signal::Signal;
 
 use crate::support::duo::{Duo, VIP};
 use crate::support::manifest::{virtual_ip, web};
@@ -140,5 +141,20 @@ fn a_thousand_rewrites_without_a_change_disturb_nothing() -> Result<()> {
     let report = prober.stop()?;
     assert_eq!(report.lost(), 0, "{report}");
     assert_eq!(duo.a.router("web")?.transitions, before);
+    Ok(())
+}
+
+#[test]
+fn sighup_changes_nothing() -> Result<()> {
+    let duo = Duo::elected(&[web("")])?;
+    let before = duo.a.router("web")?.transitions;
+    let (prober, sent) = (duo.probe()?, Instant::now());
+    duo.a.agent()?.signal(Signal::SIGHUP)?;
+    duo.a.agent()?.wait_for_log(sent, LONG, |line| line.contains("SIGHUP is ignored"))?;
+    std::thread::sleep(INTERVAL * 5);
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    let router = duo.a.router("web")?;
+    assert_eq!((router.state.as_str(), router.transitions), ("MASTER", before));
     Ok(())
 }
