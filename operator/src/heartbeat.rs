@@ -108,6 +108,12 @@ impl Heartbeats {
         self.beats.values().map(due).filter(|due| *due > now).min()
     }
 
+    /// Whether an agent has become late after `since`, and until now.
+    pub fn became_late(&self, since: Duration, now: Duration) -> bool {
+        let due = |beat: &Beat| beat.seen + beat.late_after + self.blind;
+        self.blind_since.is_none() && self.beats.values().map(due).any(|due| since < due && due <= now)
+    }
+
     /// The nodes that have a Lease.
     pub fn nodes(&self) -> impl Iterator<Item = &str> {
         self.beats.keys().map(String::as_str)
@@ -159,6 +165,8 @@ mod tests {
         assert_eq!(beats.next_late(s(114)), Some(s(115)));
         assert_eq!(beats.of("a", s(115)), Heartbeat::Late, "seen again is not renewed");
         assert_eq!(beats.next_late(s(115)), None);
+        assert!(beats.became_late(s(114), s(115)) && !beats.became_late(s(115), s(200)));
+        assert!(!beats.became_late(s(0), s(114)));
 
         assert_eq!(beats.last_renewal("a"), None);
 

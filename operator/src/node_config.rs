@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast_crds::{NodeConfig, NodeConfigSpec};
+use holdfast_crds::NodeConfig;
 use holdfast_plan::Plan;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Resource, ResourceExt};
 
 use crate::drain::{self, Draining};
+use crate::events::{News, Severity};
 use crate::world::Store;
 use crate::write::{Change, Stamp, Target, Write, Written, digest};
 
@@ -29,7 +30,17 @@ pub fn writes(
             || found.and_then(|found| found.metadata.resource_version.clone()),
             |unreadable| unreadable.resource_version.clone(),
         );
-        (!is_right).then(|| apply(name, plan, spec, reason, version))
+        let was_draining = found.and_then(reason_of).map(str::to_owned);
+        (!is_right).then(|| Write {
+            target: Target { kind: Written::NodeConfig, name: name.clone() },
+            stamp: Stamp { digest: digest(&(spec, &reason)), seen: version },
+            change: Change::NodeConfig {
+                plan: Arc::clone(plan),
+                draining: reason,
+                was_draining,
+                uid: found.and_then(ResourceExt::uid),
+            },
+        })
     });
     let left = seen.objects().iter().filter(|config| {
         let name = config.name_any();
@@ -54,17 +65,22 @@ pub fn reason_of(config: &NodeConfig) -> Option<&str> {
     config.metadata.annotations.as_ref()?.get(drain::ANNOTATION).map(String::as_str)
 }
 
-fn apply(name: &str, plan: &Arc<Plan>, spec: &NodeConfigSpec, draining: Option<String>, seen: Option<String>) -> Write {
-    Write {
-        target: Target { kind: Written::NodeConfig, name: name.to_owned() },
-        stamp: Stamp { digest: digest(&(spec, &draining)), seen },
-        change: Change::NodeConfig { plan: Arc::clone(plan), draining },
-    }
+/// What there is to tell once a NodeConfig was written: that a drain has begun or is over.
+pub fn news(write: &Write) -> Option<News> {
+    let Change::NodeConfig { draining, was_draining, uid, .. } = &write.change else { return None };
+    let (reason, note) = match (was_draining, draining) {
+        (None, Some(reason)) => ("Draining", format!("The node is being emptied, its addresses leave it: {reason}")),
+        (Some(reason), None) => ("DrainEnded", format!("The node is not emptied any more ({reason} before)")),
+        _ => return None,
+    };
+    let name = write.target.name.clone();
+    let (uid, severity) = (uid.clone(), Severity::Normal);
+    Some(News { kind: "NodeConfig", name, uid, severity, reason, action: "Plan", note })
 }
 
 #[cfg(test)]
 mod tests {
-    use holdfast_crds::PeerSet;
+    use holdfast_crds::{NodeConfigSpec, PeerSet};
     use kube::core::DeserializeGuard;
     use kube::runtime::watcher::Event;
     use serde::de::DeserializeOwned;
@@ -132,7 +148,11 @@ mod tests {
         let nodes = store(&names_of.map(node));
         let plan = plan(&names_of.map(|name| (name, spec("x"))));
         let draining = ["begins", "goes-on"].map(|name| (name.to_owned(), Draining::Evictions)).into();
-        assert_eq!(names(&writes(&seen, &nodes, &plan, &draining)), [("begins", false), ("ends", false)]);
+        let writes = writes(&seen, &nodes, &plan, &draining);
+        assert_eq!(names(&writes), [("begins", false), ("ends", false)]);
+        let told = |write| news(write).map(|news| (news.name, news.reason));
+        let told: Vec<_> = writes.iter().filter_map(told).collect();
+        assert_eq!(told, [("begins".to_owned(), "Draining"), ("ends".to_owned(), "DrainEnded")]);
     }
 
     #[test]

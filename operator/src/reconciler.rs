@@ -16,12 +16,13 @@ use tracing::{debug, info};
 use crate::clock::Clock;
 use crate::debounce::Debounce;
 use crate::drain::Draining;
+use crate::events::Publisher;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
 use crate::report::Report;
 use crate::world::{Difference, Kind, Sighting, World};
-use crate::write::{Writer, Written};
+use crate::write::{Writer, WriterReport, Written};
 use crate::{node_access, node_config, planning};
 
 /// A plan is made when nothing has changed for this long, and at the latest after the second.
@@ -42,6 +43,10 @@ pub struct Surroundings {
     pub pods: PodWatches,
     /// Carries out what was decided.
     pub writer: Writer,
+    /// What it has carried out.
+    pub written: mpsc::UnboundedReceiver<WriterReport>,
+    /// Tells of transitions.
+    pub publisher: Publisher,
     /// Where the state of affairs is shown.
     pub report: watch::Sender<Report>,
     /// Where work is counted.
@@ -69,6 +74,9 @@ pub struct Reconciler {
     plan: Option<Arc<Plan>>,
     draining: BTreeMap<String, Draining>,
     leads: bool,
+    /// Whether the report may be out of date, and when it was made.
+    changed: bool,
+    shown: Duration,
 }
 
 impl Reconciler {
@@ -83,6 +91,8 @@ impl Reconciler {
             plan: None,
             draining: BTreeMap::new(),
             leads: false,
+            changed: true,
+            shown: Duration::ZERO,
         }
     }
 
@@ -95,6 +105,7 @@ impl Reconciler {
                     Some(sighting) => self.take_in(sighting),
                     None => return,
                 },
+                Some(write) = self.surroundings.written.recv() => self.tell(&write),
                 Ok(()) = self.surroundings.leadership.changed() => self.take_office(),
                 () = sleep_until(wake.unwrap_or_else(|| self.clock.instant(Duration::ZERO))), if wake.is_some() => {}
             }
@@ -102,6 +113,13 @@ impl Reconciler {
                 block_in_place(|| self.work());
             }
             self.show();
+        }
+    }
+
+    /// What was written is a fact, of which people may want to know.
+    fn tell(&self, write: &WriterReport) {
+        if let Some(news) = node_config::news(write) {
+            self.surroundings.publisher.publish(news);
         }
     }
 
@@ -117,6 +135,7 @@ impl Reconciler {
             self.plan_due.note(now);
             self.surroundings.pods.set(self.world.cordoned().collect());
         }
+        self.changed |= difference != Difference::NONE;
     }
 
     fn apply(&mut self, sighting: Sighting, now: Duration) -> Difference {
@@ -150,7 +169,8 @@ impl Reconciler {
     }
 
     fn next_work(&self) -> Option<Duration> {
-        self.plan_due.due().filter(|_| self.may_work())
+        let plan = self.plan_due.due().filter(|_| self.may_work());
+        plan.into_iter().chain(self.world.heartbeats.next_late(self.shown)).min()
     }
 
     fn work(&mut self) {
@@ -174,12 +194,19 @@ impl Reconciler {
         self.surroundings.writer.replace(&[Written::NodeConfig], configs);
         self.surroundings.writer.replace(node_access::KINDS, access);
         self.plan = Some(plan);
+        self.changed = true;
         self.surroundings.metrics.planned(self.clock.now().saturating_sub(begun));
     }
 
-    fn show(&self) {
+    /// Renewals of leases come all the time, and change nothing.
+    fn show(&mut self) {
+        let now = self.clock.now();
+        if !std::mem::take(&mut self.changed) && !self.world.heartbeats.became_late(self.shown, now) {
+            return;
+        }
+        self.shown = now;
         let missing: Vec<Kind> = self.world.missing();
-        let report = Report::of(&self.world, missing, &self.draining, self.clock.now());
+        let report = Report::of(&self.world, missing, &self.draining, now);
         self.surroundings.report.send_if_modified(|current| {
             let changed = *current != report;
             if changed {

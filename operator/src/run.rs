@@ -30,6 +30,7 @@ use crate::cli::RunArgs;
 use crate::client::{self, ClientError};
 use crate::clock::Clock;
 use crate::definitions;
+use crate::events::Publisher;
 use crate::http::{self, Served};
 use crate::leader::{Candidate, Leadership, Lost, Tenure};
 use crate::metrics::Metrics;
@@ -117,7 +118,7 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let mut candidate = Candidate::new(client.clone(), &namespace, &args.lease_name, &identity, tenure.clone(), clock);
     let (told, leadership) = channel::channel(Leadership::default());
     let (problem, definitions) = channel::channel(Some("the API server has not answered yet".to_owned()));
-    let parts = Parts { client: client.clone(), namespace, args, clock, tenure, leadership };
+    let parts = Parts { client: client.clone(), namespace, identity, args, clock, tenure, leadership };
     let mut tasks = parts.start(listener, definitions, &candidate);
 
     let lead = async {
@@ -148,6 +149,7 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
 struct Parts {
     client: Client,
     namespace: String,
+    identity: String,
     args: RunArgs,
     clock: Clock,
     tenure: Tenure,
@@ -171,7 +173,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::new());
         let (sightings, seen) = mpsc::channel(SIGHTINGS);
         let (report, reported) = channel::channel(Report::unseen());
-        let (written, _unheard) = mpsc::unbounded_channel();
+        let (reports, written) = mpsc::unbounded_channel();
         let interruptions = Interruptions::default();
         let writer = Writer::new(self.clock);
         let mut all = JoinSet::new();
@@ -190,8 +192,10 @@ impl Parts {
             tenure: self.tenure.clone(),
             rate: self.args.qps,
             metrics: Arc::clone(&metrics),
-            reports: written,
+            reports,
         }));
+        let (publisher, publishing) = Publisher::new(self.client.clone(), self.identity.clone(), Arc::clone(&metrics));
+        all.spawn(publishing);
         let settings = Settings {
             namespace: self.namespace.clone(),
             lease: self.args.lease_name.clone(),
@@ -203,6 +207,8 @@ impl Parts {
             nudge: candidate.nudge(),
             pods: PodWatches::new(self.client.clone(), sightings.clone()),
             writer,
+            written,
+            publisher,
             report,
             metrics: Arc::clone(&metrics),
         };

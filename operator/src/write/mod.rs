@@ -91,6 +91,10 @@ pub enum Change {
         plan: Arc<Plan>,
         /// Why the node is draining, if it is.
         draining: Option<String>,
+        /// Why it was draining by what was seen, if it was.
+        was_draining: Option<String>,
+        /// Which object was seen, if any.
+        uid: Option<String>,
     },
     /// Exactly these fields (server-side apply).
     Apply(Value),

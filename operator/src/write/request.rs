@@ -40,7 +40,7 @@ impl From<kube::Error> for WriteError {
 pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Result<(), WriteError> {
     let Target { kind, name } = &write.target;
     match &write.change {
-        Change::NodeConfig { plan, draining } => {
+        Change::NodeConfig { plan, draining, .. } => {
             // A node that is not in the plan has nothing to run; its NodeConfig is deleted, not written.
             let Some(spec) = Change::spec(plan, name) else { return Err(WriteError::Overtaken) };
             apply(client, namespace, *kind, name, &node_config(name, spec, draining.as_deref())).await?;

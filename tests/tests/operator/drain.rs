@@ -1,11 +1,12 @@
 //! Nodes that are emptied.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use holdfast_crds::NodeConfig;
 use holdfast_tests::cluster::wait;
 use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::{EvictParams, Patch, PatchParams, PostParams};
+use kube::api::{EvictParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::support::{Operator, SHORT, Stage, apply};
@@ -51,6 +52,8 @@ async fn a_node_is_emptied_when_pods_are_evicted_from_it_and_until_it_is_uncordo
     let drains = |config: &NodeConfig| reason(config) == Some("pods are evicted");
     wait::until(&configs, "node-1", "the node is emptied", SHORT, drains).await?;
 
+    wait_for_events(&stage, &["Draining"]).await?;
+
     drop(operator);
     let _again = stage.operator()?;
     change(&stage.nodes(), json!({ "taints": [{ "key": "a", "effect": "NoSchedule" }] })).await?;
@@ -58,7 +61,27 @@ async fn a_node_is_emptied_when_pods_are_evicted_from_it_and_until_it_is_uncordo
 
     change(&stage.nodes(), json!({ "unschedulable": false })).await?;
     wait::until(&configs, "node-1", "it is over", SHORT, |config| reason(config).is_none()).await?;
-    Ok(())
+
+    wait_for_events(&stage, &["DrainEnded", "Draining"]).await
+}
+
+/// Waits until there are Events for these reasons, and no others.
+async fn wait_for_events(stage: &Stage, expected: &[&str]) -> Result<()> {
+    let told = async || {
+        let told = reasons_of_events(stage).await?;
+        ensure!(told == expected, "{told:?}");
+        Ok(())
+    };
+    wait::repeatedly(&format!("Events {expected:?}"), SHORT, told).await
+}
+
+/// The reasons of all Events, sorted.
+async fn reasons_of_events(stage: &Stage) -> Result<Vec<String>> {
+    let events: Api<Event> = Api::namespaced(stage.client.clone(), "default");
+    let events = events.list(&ListParams::default()).await?;
+    let mut reasons: Vec<String> = events.items.into_iter().filter_map(|event| event.reason).collect();
+    reasons.sort();
+    Ok(reasons)
 }
 
 #[tokio::test]
