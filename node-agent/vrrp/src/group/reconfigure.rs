@@ -47,6 +47,7 @@ impl Group {
             self.forget_kernel_fault();
         }
         self.settle(now, actions);
+        self.wake_if_agreed(now);
         self.advertise_news(now, &old, actions);
     }
 

@@ -89,6 +89,15 @@ impl Group {
         }
     }
 
+    /// Members whose master is silent may have waited for others that are not in their group any more: its timer tells them
+    /// that they agree.
+    pub(super) fn wake_if_agreed(&mut self, now: Instant) {
+        let agreed = self.members.iter().all(|member| member.master_down == MasterDown::Expired);
+        if self.state == State::Backup && agreed {
+            self.members.iter_mut().for_each(|member| member.master_down = MasterDown::Running(now));
+        }
+    }
+
     /// The interface of a member works that was not known before: the member does what the group does.
     pub(super) fn join(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         let (state, Some((config, member))) = (self.state, self.part(index)) else { return };

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::instance::Instance;
 use super::process::{Process, Surroundings};
 use super::rules::Rule;
-use super::setup::ElectionIndex;
 use super::table::Situation;
+use crate::event::Link;
 
 /// After so many silent intervals a peer takes over.
 const ADVERTS_OF_PATIENCE: u32 = 3;
@@ -14,12 +14,12 @@ const ADVERTS_OF_PATIENCE: u32 = 3;
 impl Process {
     /// What the kernel has is what the groups believe.
     pub(super) fn audit(&self, around: &mut Surroundings<'_>) {
-        for (election, instance) in self.instances.iter().enumerate() {
+        for instance in self.instances.values() {
             if instance.situation() == Situation::Master {
-                self.check_master(election, instance, around);
+                self.check_master(instance, around);
             }
         }
-        let is_held = |address: IpAddr| self.instances.iter().any(|instance| instance.holds(address));
+        let is_held = |address: IpAddr| self.instances.values().any(|instance| instance.holds(address));
         let kept = around.kernel.addresses().find(|address| !is_held(*address) && !around.kernel.is_stuck(*address));
         if let Some(address) = kept {
             let how = format!("{address} is on the interface, and nobody wants it there");
@@ -27,8 +27,11 @@ impl Process {
         }
     }
 
-    fn check_master(&self, election: ElectionIndex, instance: &Instance, around: &mut Surroundings<'_>) {
-        let mut addresses = instance.facts().config.members().iter().flat_map(|config| &config.addresses);
+    fn check_master(&self, instance: &Instance, around: &mut Surroundings<'_>) {
+        let election = instance.election();
+        // A member whose interface is not known has not joined yet.
+        let joined = instance.facts().parts().filter(|(_, _, member)| member.link != Link::Unknown);
+        let mut addresses = joined.flat_map(|(_, config, _)| &config.addresses);
         let missing = addresses.find(|address| !around.kernel.holds(**address) && !self.awaits_report_about(**address));
         if let Some(address) = missing {
             let how = format!("{address} is not on the interface");

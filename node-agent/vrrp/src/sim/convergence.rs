@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::clock::Time;
+use super::grouping::{Grouping, MemberNumber};
 use super::instance::Instance;
 use super::probe::{Probe, Sight};
 use super::rules::{Broken, GRACE, Rule, skew};
@@ -21,6 +22,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(32);
 
 /// A socket that has room for everything that arrives while its agent sleeps.
 const ROOMY: usize = 1_024;
+
+/// A group of an election, by the virtual routers that it consists of.
+type Group<'a> = (ElectionIndex, &'a [MemberNumber]);
 
 impl World {
     /// Heals the core, and demands that it agrees in time and stays so.
@@ -72,9 +76,9 @@ impl World {
         for what in [Refusal::Send, Refusal::Add, Refusal::Remove] {
             node.kernel.refuse(what, false);
         }
-        let stopped = |instance: &Instance| instance.situation() == Situation::Stopped;
+        let stopped = |instance: &Instance| !instance.is_leaving() && instance.situation() == Situation::Stopped;
         match &mut node.process {
-            Some(process) if !process.instances.iter().any(stopped) => {
+            Some(process) if !process.instances.values().any(stopped) => {
                 if let Some(until) = &mut process.stalled_until {
                     *until = now;
                 }
@@ -85,24 +89,30 @@ impl World {
             }
             _ => self.start_agent(index),
         }
-        // Everybody is told the priorities of everybody else.
+        // Everybody is told the priorities of everybody else, and what moves together.
         for election in 0..self.script.setup.elections.len() {
-            if let Some(priority) = self.script.setup.instance(index, election).map(|instance| instance.priority) {
-                self.reconfigure(index, election, Change::Priority(priority));
+            if let Some(grouping) = self.agreed_grouping(election) {
+                self.reconfigure(index, election, Change::Grouping(grouping));
             }
         }
+    }
+
+    /// What moves together in the end: what does on the first node of the core.
+    fn agreed_grouping(&self, election: ElectionIndex) -> Option<Grouping> {
+        let first = self.script.end.core.iter().next()?;
+        self.script.setup.instance(first, election).map(|instance| instance.grouping)
     }
 
     /// Within this time the core has agreed.
     ///
     /// A silent master is noticed after the master down interval; a better router may then wait for its preemption
     /// delay, or until it need not hold back after having resigned; then a master down interval runs once more. Before
-    /// all that an agent may have to wait for the kernel.
+    /// all that an agent may have to wait for the kernel, or for what it had before to let its place go.
     fn longest_convergence(&self) -> Duration {
         let elections = self.script.setup.elections.iter().zip(&self.longest_interval).enumerate();
         let longest = elections.map(|(election, (setup, interval))| {
             let down = *interval * 3 + skew(&setup.protocol, 1, *interval) + GRACE;
-            down * 3 + self.longest_delay(election) + *interval * 2
+            down * 4 + self.longest_delay(election) + *interval * 2
         });
         longest.max().unwrap_or_default() + self.longest_retry() + self.startup() * 2
     }
@@ -120,7 +130,7 @@ impl World {
         let refused =
             |instance: &Instance| matches!(instance.group().reason(), Reason::AddressFailed | Reason::SendFailed);
         let mut processes = self.nodes.iter().filter_map(|node| node.process.as_ref());
-        let waits = processes.any(|process| process.awaits_reports() || process.instances.iter().any(refused));
+        let waits = processes.any(|process| process.awaits_reports() || process.instances.values().any(refused));
         if waits { LONGEST_RETRY } else { Duration::ZERO }
     }
 
@@ -129,15 +139,18 @@ impl World {
         let elections = 0..self.script.setup.elections.len();
         let mut winners = Vec::with_capacity(elections.len());
         for election in elections {
-            if self.record.failure.is_some() {
-                break;
-            }
-            match self.judge_election(election, core) {
-                Ok(winner) => winners.push(winner),
-                Err(how) => {
-                    let pending = self.describe(election, core);
-                    let how = format!("after {bound:?} in election {election}: {how}\n{pending}");
-                    self.break_rule(election, Rule::Convergence.broken::<()>(how).err());
+            let groups = self.agreed_grouping(election).map(Grouping::groups).unwrap_or_default();
+            for numbers in groups {
+                if self.record.failure.is_some() {
+                    return winners;
+                }
+                match self.judge_group((election, &numbers), core) {
+                    Ok(winner) => winners.push(winner),
+                    Err(how) => {
+                        let pending = self.describe(election, core);
+                        let how = format!("after {bound:?} in election {election} {numbers:?}: {how}\n{pending}");
+                        self.break_rule(election, Rule::Convergence.broken::<()>(how).err());
+                    }
                 }
             }
         }
@@ -152,9 +165,15 @@ impl World {
     }
 
     /// Whether exactly one node of the core is master, the best, with every address, and nobody else with any.
-    fn judge_election(&mut self, election: ElectionIndex, core: NodeSet) -> Result<Option<NodeIndex>, String> {
+    fn judge_group(&mut self, group: Group<'_>, core: NodeSet) -> Result<Option<NodeIndex>, String> {
+        // An agent that was asked to leave before has left by now.
+        let runs = |node: &NodeIndex| self.nodes.get(*node).is_some_and(|node| node.process.is_some());
+        let instance = |node: NodeIndex| {
+            let instance = self.instance(node, group.0, group.1);
+            instance.map(|instance| (node, instance)).ok_or_else(|| format!("node {node} has no such group"))
+        };
         let members: Vec<(NodeIndex, &Instance)> =
-            core.iter().filter_map(|node| Some((node, self.instance(node, election)?))).collect();
+            core.iter().filter(runs).map(instance).collect::<Result<_, String>>()?;
         let masters: Vec<NodeIndex> = members
             .iter()
             .filter(|(_, instance)| instance.situation() == Situation::Master)
@@ -169,7 +188,7 @@ impl World {
             several => return Err(format!("nodes {several:?} are master")),
         };
         for (node, instance) in &members {
-            self.judge_member(election, winner, *node, instance)?;
+            self.judge_member(group, winner, *node, instance)?;
         }
         let sight = if winner.is_some() { Sight::Converged } else { Sight::NobodyFit };
         self.record.probes.note(Probe::Saw(sight));
@@ -178,7 +197,7 @@ impl World {
 
     fn judge_member(
         &self,
-        election: ElectionIndex,
+        group: Group<'_>,
         winner: Option<NodeIndex>,
         node: NodeIndex,
         instance: &Instance,
@@ -193,8 +212,8 @@ impl World {
         if instance.situation() != expected {
             return Err(format!("node {node} is {:?}, not {expected:?}", instance.situation()));
         }
-        self.judge_kernel(election, winner, node, instance)?;
-        let Some(best) = winner.and_then(|winner| self.instance(winner, election)) else { return Ok(()) };
+        self.judge_kernel(group.0, winner, node, instance)?;
+        let Some(best) = winner.and_then(|winner| self.instance(winner, group.0, group.1)) else { return Ok(()) };
         let priority = |instance: &Instance| {
             let facts = instance.facts();
             facts.config.members().first().map(|config| facts.priority(config))
@@ -232,22 +251,21 @@ impl World {
         let mut text = String::new();
         for node in 0..self.nodes.len() {
             let part = if core.contains(node) { "core" } else { "outside" };
-            let Some(instance) = self.instance(node, election) else {
-                let _ = writeln!(text, "    node {node} ({part}): no agent");
-                continue;
-            };
-            let (group, facts) = (instance.group(), instance.facts());
-            let priorities: Vec<u8> = facts.config.members().iter().map(|config| facts.priority(config)).collect();
             let wake = self.nodes.get(node).and_then(super::node::Node::next);
-            let _ = writeln!(
-                text,
-                "    node {node} ({part}): {:?} because {:?}, priority {priorities:?}, {:?}, next at {}, links {:?}",
-                facts.situation,
-                group.reason(),
-                facts.config.preemption,
-                wake.unwrap_or(Time::ZERO),
-                facts.members.iter().map(|member| member.link).collect::<Vec<_>>(),
-            );
+            let _ = writeln!(text, "    node {node} ({part}), next at {}:", wake.unwrap_or(Time::ZERO));
+            for instance in self.instances(node, election) {
+                let (group, facts) = (instance.group(), instance.facts());
+                let priorities: Vec<u8> = facts.config.members().iter().map(|config| facts.priority(config)).collect();
+                let _ = writeln!(
+                    text,
+                    "        {:?}: {:?} because {:?}, priority {priorities:?}, {:?}, links {:?}",
+                    instance.numbers(),
+                    facts.situation,
+                    group.reason(),
+                    facts.config.preemption,
+                    facts.members.iter().map(|member| member.link).collect::<Vec<_>>(),
+                );
+            }
         }
         text
     }

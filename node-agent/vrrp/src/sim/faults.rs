@@ -102,8 +102,8 @@ impl World {
             *longest = (*longest).max(instance.interval);
         }
         let tracked = self.nodes.get(node).and_then(|node| node.tracked.get(election)).cloned().unwrap_or_default();
-        if let Ok(config) = self.script.setup.group_config(node, election) {
-            self.tell(node, Duration::ZERO, Message::Reconfigure { election, config: Box::new(config), tracked });
+        if let Ok(groups) = self.script.setup.group_configs(node, election) {
+            self.tell(node, Duration::ZERO, Message::Reconfigure { election, groups, tracked });
         }
     }
 
@@ -207,6 +207,7 @@ fn apply(change: Change, instance: &mut InstanceSetup) {
         Change::Preemption(preemption) => instance.preemption = preemption,
         Change::Addresses(count) => instance.addresses = count,
         Change::Unicast(unicast) => instance.unicast = unicast,
+        Change::Grouping(grouping) => instance.grouping = grouping,
         Change::Weight(weight) => {
             for first in instance.trackers.iter_mut().take(1) {
                 *first = tracker(weight, first.reverse);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::chooser::{Chooser, one_of};
 use super::clock::{Clock, Time};
+use super::grouping::{Grouping, MAXIMUM_MEMBERS, MemberNumber};
 use super::link::Quality;
 use super::script::{End, Script};
 use super::setup::{
@@ -114,6 +115,7 @@ fn instance(
     let count = one_of(chooser, &[0, 1, 1, 2]);
     let trackers = (0..count).map(|_| tracker(one_of(chooser, &WEIGHTS), chooser.chance(1, 4))).collect();
     InstanceSetup {
+        grouping: Grouping::whole(election.members.len()),
         priority: priority(chooser, node, style),
         interval: (base * slower).min(slowest),
         trackers,
@@ -316,7 +318,7 @@ fn address(chooser: &mut dyn Chooser, router: RouterPlace) -> AddressPlace {
 
 fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, usize), base: Duration) -> Change {
     let has_tracker = setup.instance(node, election).is_some_and(|instance| !instance.trackers.is_empty());
-    match chooser.pick(9) {
+    match chooser.pick(12) {
         0 => Change::Priority(one_of(chooser, &[100, 1, 50, 150, 254, 255])),
         1 => {
             let other = chooser.between(1, 8);
@@ -328,8 +330,25 @@ fn change(chooser: &mut dyn Chooser, setup: &Setup, (node, election): (usize, us
         3 => Change::Addresses(u8::try_from(chooser.between(1, u64::from(MAXIMUM_ADDRESSES))).unwrap_or(1)),
         4 | 5 if has_tracker => Change::Weight(one_of(chooser, &WEIGHTS)),
         6 | 7 => Change::Unicast(chooser.chance(1, 2)),
+        8..=10 => Change::Grouping(grouping(
+            chooser,
+            setup.elections.get(election).map_or(1, |election| election.members.len()),
+        )),
         _ => Change::Announcements(announcements(chooser, base)),
     }
+}
+
+/// Each virtual router in one of some groups, in any order, or in none.
+fn grouping(chooser: &mut dyn Chooser, members: usize) -> Grouping {
+    let mut groups: Vec<Vec<MemberNumber>> = vec![Vec::new(); MAXIMUM_MEMBERS];
+    for member in (0..).take(members) {
+        let group = usize::try_from(one_of(chooser, &[0, 0, 1, 2, 3])).unwrap_or_default();
+        for group in groups.iter_mut().skip(group).take(1) {
+            let place = usize::try_from(chooser.pick(group.len() as u64 + 1)).unwrap_or_default();
+            group.insert(place, member);
+        }
+    }
+    Grouping::of(&groups)
 }
 
 fn partition(chooser: &mut dyn Chooser, setup: &Setup) -> Step {

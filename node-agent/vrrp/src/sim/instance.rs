@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 
 use super::clock::Time;
+use super::grouping::MemberNumber;
 use super::log::{Entry, Log};
 use super::mutant::Mutant;
 use super::probe::{Probe, Probes, Sight};
-use super::rules::{Broken, Facts, Handled, Referee, Rule, Standing, Truth};
+use super::rules::{Broken, Facts, Handled, Origin, Referee, Rule, Standing, Truth};
 use super::seam::Seam;
-use super::setup::{ElectionIndex, NodeIndex};
+use super::setup::{ElectionIndex, GroupSetup, NodeIndex};
 use super::table::{Input, Situation};
 use crate::action::Action;
-use crate::config::GroupConfig;
 use crate::event::{Event, MemberIndex};
-use crate::group::Group;
+use crate::group::{Group, Predecessor};
 use crate::time::Instant;
 use crate::tracking::TrackState;
 use crate::types::Claim;
@@ -43,6 +43,10 @@ pub struct Failure {
 pub(super) struct Instance {
     node: NodeIndex,
     election: ElectionIndex,
+    /// Which virtual routers of the election its members are.
+    numbers: Vec<MemberNumber>,
+    /// It has what the node is not to have any more.
+    leaving: bool,
     group: Group,
     seam: Seam,
     referee: Referee,
@@ -63,7 +67,7 @@ impl Record {
 impl Instance {
     pub(super) fn new(
         (node, election): (NodeIndex, ElectionIndex),
-        config: &GroupConfig,
+        GroupSetup { numbers, config }: &GroupSetup,
         tracked: &[TrackState],
         mutant: Option<Mutant>,
     ) -> Self {
@@ -71,7 +75,49 @@ impl Instance {
         let group = Group::new(seam.config(config), &seam.tracked(config, tracked));
         let referee = Referee::new(Facts::new(config.clone(), tracked));
         let refused = vec![0; config.members().len()];
-        Self { node, election, group, seam, referee, refused }
+        Self { node, election, numbers: numbers.clone(), leaving: false, group, seam, referee, refused }
+    }
+
+    /// A group that is made of the members of others. The next thing it handles is its configuration.
+    pub(super) fn succeed(
+        (node, election): (NodeIndex, ElectionIndex),
+        GroupSetup { numbers, config }: &GroupSetup,
+        tracked: &[TrackState],
+        origins: &[Option<(&Self, MemberIndex)>],
+    ) -> Self {
+        let seams: Vec<&Seam> = origins.iter().flatten().map(|(instance, _)| &instance.seam).collect();
+        let seam = Seam::succeed(&seams);
+        let predecessors: Vec<Option<Predecessor<'_>>> = origins
+            .iter()
+            .map(|origin| origin.map(|(instance, member)| Predecessor { group: &instance.group, member }))
+            .collect();
+        let group = Group::succeed(&seam.config(config), &seam.tracked(config, tracked), &predecessors);
+        let judged: Vec<Origin<'_>> =
+            origins.iter().map(|origin| origin.map(|(instance, member)| (&instance.referee, member))).collect();
+        let referee = Referee::succeed(config, tracked, &judged);
+        let refused = origins.iter().map(|origin| {
+            let (instance, member) = (*origin)?;
+            instance.refused.get(usize::from(member.0)).copied()
+        });
+        let refused = refused.map(Option::unwrap_or_default).collect();
+        Self { node, election, numbers: numbers.clone(), leaving: false, group, seam, referee, refused }
+    }
+
+    /// The group has what the node is not to have any more, and is about to drain.
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub(super) fn election(&self) -> ElectionIndex {
+        self.election
+    }
+
+    pub(super) fn numbers(&self) -> &[MemberNumber] {
+        &self.numbers
     }
 
     /// Lets the group handle an event, and judges what it makes of it. `time` is the true time, `now` what the node's

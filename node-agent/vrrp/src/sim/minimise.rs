@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::grouping::Grouping;
 use super::mutant::Mutant;
 use super::rules::Rule;
 use super::script::{End, Script};
 use super::setup::{ElectionIndex, InstanceSetup, NodeIndex};
-use super::step::{NodeSet, Step};
+use super::step::{Change, NodeSet, Step};
 
 use crate::config::{Announcements, Preemption};
 
@@ -82,11 +83,7 @@ fn simpler(script: &Script) -> Vec<Script> {
     with(&|script| script.setup.driver.queue = 256);
     with(&|script| script.setup.quality.jitter = Duration::ZERO);
     for election in 0..elections {
-        with(&|script| {
-            for setup in script.setup.elections.iter_mut().skip(election).take(1) {
-                setup.members.truncate(1);
-            }
-        });
+        with(&|script| with_one_member(script, election));
     }
     for node in 0..nodes {
         with(&|script| {
@@ -111,6 +108,19 @@ const INSTANCE_CHANGES: [fn(&mut InstanceSetup); 6] = [
     |instance| instance.addresses = 1,
     |instance| instance.announcements = Announcements { count: 1, delay: Duration::ZERO, refresh: None },
 ];
+
+fn with_one_member(script: &mut Script, election: ElectionIndex) {
+    for setup in script.setup.elections.iter_mut().skip(election).take(1) {
+        setup.members.truncate(1);
+    }
+    for node in &mut script.setup.nodes {
+        for instance in node.instances.iter_mut().skip(election).take(1) {
+            instance.grouping = Grouping::whole(1);
+        }
+    }
+    let regroups = |step: &Step| matches!(step, Step::Reconfigure { election: of, change: Change::Grouping(_), .. } if *of == election);
+    script.steps.retain(|(_, step)| !regroups(step));
+}
 
 fn instance(script: &mut Script, node: NodeIndex, election: ElectionIndex) -> Option<&mut InstanceSetup> {
     script.setup.nodes.get_mut(node)?.instances.get_mut(election)

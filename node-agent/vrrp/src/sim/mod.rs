@@ -7,10 +7,10 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `chooser.rs`, `generate.rs` | where decisions come from, and how they become a scenario |
-//! | `setup.rs`, `step.rs`, `script/` | a scenario as plain values and as text |
+//! | `setup.rs`, `grouping.rs`, `step.rs`, `script/` | a scenario as plain values and as text |
 //! | `world.rs`, `faults.rs`, `convergence.rs` | playing it: what happens next, what is done to it, how it has to end |
 //! | `clock.rs`, `link.rs`, `network.rs`, `frame.rs` | time and the LAN |
-//! | `node.rs`, `kernel.rs`, `process.rs` | a machine, its kernel, and the agent on it |
+//! | `node.rs`, `kernel.rs`, `process.rs`, `regroup.rs` | a machine, its kernel, and the agent on it |
 //! | `instance.rs`, `seam.rs`, `mutant.rs` | a group in the agent, and mistakes planted around it |
 //! | `table.rs`, `rules/`, `audit.rs`, `overlap.rs` | what must never happen |
 //! | `probe.rs`, `log.rs` | what has been seen, and what happened |
@@ -23,6 +23,7 @@ mod convergence;
 mod faults;
 mod frame;
 mod generate;
+mod grouping;
 mod instance;
 mod kernel;
 mod link;
@@ -34,6 +35,7 @@ mod node;
 mod overlap;
 mod probe;
 mod process;
+mod regroup;
 mod rules;
 mod run;
 mod script;
@@ -45,6 +47,7 @@ mod world;
 
 pub use chooser::{Bytes, Chooser, Enumerator, Seeds, one_of};
 pub use clock::{Clock, Time};
+pub use grouping::{Grouping, MAXIMUM_MEMBERS, MemberNumber};
 pub use instance::Failure;
 pub use link::Quality;
 pub use log::Log;

@@ -72,6 +72,8 @@ pub enum Mutant {
     AnnouncementStorm,
     /// Actions come in the opposite order.
     PhasesReversed,
+    /// A group whose members change is stopped, and another one starts.
+    RegroupingRestarts,
     /// A master goes on after it was stopped.
     TalksAfterStop,
     /// The configured interval is taken for another unit.
@@ -80,7 +82,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::SkewIgnored,
         Self::TieBreakFlipped,
         Self::OutdatedReportBelieved,
@@ -113,6 +115,7 @@ impl Mutant {
         Self::TakeoverNotAnnounced,
         Self::AnnouncementStorm,
         Self::PhasesReversed,
+        Self::RegroupingRestarts,
         Self::TalksAfterStop,
         Self::WrongUnit,
     ];

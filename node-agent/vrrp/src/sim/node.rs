@@ -192,7 +192,7 @@ impl Node {
         }
         let woken_for_nothing = self.choices.chance(1, 32);
         if woken_for_nothing {
-            process.instances.iter().for_each(|instance| instance.fire_early((time, now), record));
+            process.instances.values().for_each(|instance| instance.fire_early((time, now), record));
         }
         let (setup, kernel) = (&self.setup, &mut self.kernel);
         process.run(&mut Surroundings { time, now, node, setup, kernel, driver, woken_for_nothing, outbox, record });

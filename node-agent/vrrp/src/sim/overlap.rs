@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::clock::Time;
+use super::grouping::{MAXIMUM_MEMBERS, MemberNumber};
 use super::probe::{Probe, Sight};
 use super::rules::Rule;
-use super::setup::{ElectionIndex, NodeIndex};
-use super::table::Situation;
+use super::setup::NodeIndex;
+use super::step::RouterPlace;
 use super::world::World;
 use crate::types::{Family, Protocol};
 
@@ -35,7 +36,7 @@ struct Terms {
 
 impl Overlaps {
     pub(super) fn new(elections: usize, nodes: usize) -> Self {
-        Self { nodes, since: vec![None; elections * nodes * nodes] }
+        Self { nodes, since: vec![None; elections * MAXIMUM_MEMBERS * nodes * nodes] }
     }
 
     /// Begins anew: what was on its way has not arrived.
@@ -43,26 +44,30 @@ impl Overlaps {
         self.since.fill(None);
     }
 
-    fn slot(&mut self, election: ElectionIndex, one: NodeIndex, other: NodeIndex) -> Option<&mut Option<Overlap>> {
-        self.since.get_mut((election * self.nodes + one) * self.nodes + other)
+    fn slot(&mut self, router: RouterPlace, one: NodeIndex, other: NodeIndex) -> Option<&mut Option<Overlap>> {
+        let router = router.election * MAXIMUM_MEMBERS + usize::from(router.member);
+        self.since.get_mut((router * self.nodes + one) * self.nodes + other)
     }
 }
 
 impl World {
     pub(super) fn watch_overlaps(&mut self) {
         for election in 0..self.script.setup.elections.len() {
-            for one in 0..self.nodes.len() {
-                for other in one + 1..self.nodes.len() {
-                    self.watch_pair(election, one, other);
+            let members = self.script.setup.elections.get(election).map_or(0, |election| election.members.len());
+            for member in (0..).take(members) {
+                for one in 0..self.nodes.len() {
+                    for other in one + 1..self.nodes.len() {
+                        self.watch_pair(RouterPlace { election, member }, one, other);
+                    }
                 }
             }
         }
     }
 
-    fn watch_pair(&mut self, election: ElectionIndex, one: NodeIndex, other: NodeIndex) {
-        let terms = self.terms(election, [one, other]);
+    fn watch_pair(&mut self, router: RouterPlace, one: NodeIndex, other: NodeIndex) {
+        let terms = self.terms(router, [one, other]);
         let now = self.now;
-        let Some(slot) = self.overlaps.slot(election, one, other) else { return };
+        let Some(slot) = self.overlaps.slot(router, one, other) else { return };
         let Some(terms) = terms else {
             *slot = None;
             return;
@@ -78,7 +83,7 @@ impl World {
         if lasted > bound {
             let how = format!("nodes {one} and {other} are both master for {lasted:?}, longer than {bound:?}");
             if let Err(broken) = Rule::Overlap.broken::<()>(how) {
-                self.record.fail(now, Some((one, election)), broken);
+                self.record.fail(now, Some((one, router.election)), broken);
             }
         }
     }
@@ -91,10 +96,14 @@ impl World {
     }
 
     /// What bounds the time in which two nodes are both master; `None` if they are not, or need not hear each other.
-    fn terms(&self, election: ElectionIndex, pair: [NodeIndex; 2]) -> Option<Terms> {
-        let [one, other] = pair.map(|node| self.heard_master(node, election));
+    fn terms(&self, router: RouterPlace, pair: [NodeIndex; 2]) -> Option<Terms> {
+        let [one, other] = pair.map(|node| self.heard_master(node, router));
         let (one, other) = (one?, other?);
-        let setup = self.script.setup.elections.get(election)?;
+        // A tie is decided by the first member of a group: in different groups that takes its time.
+        if one.0 == other.0 && one.2 != other.2 {
+            return None;
+        }
+        let setup = self.script.setup.elections.get(router.election)?;
         let same_interval = one.1 == other.1 || !matches!(setup.protocol, Protocol::V2 { .. });
         let families: &[Family] = &setup.members;
         let [a, b] = pair;
@@ -105,15 +114,14 @@ impl World {
         (same_interval && clean).then_some(Terms { priorities, intervals, overflows, way })
     }
 
-    /// The priority and the interval of a master that runs, speaks and hears.
-    fn heard_master(&self, node: NodeIndex, election: ElectionIndex) -> Option<(u8, Duration)> {
-        let machine = self.nodes.get(node).filter(|node| node.is_awake() && node.kernel.works())?;
-        let instance = machine.process.as_ref()?.instances.get(election)?;
-        if instance.situation() != Situation::Master {
-            return None;
-        }
-        let facts = instance.facts();
-        let config = facts.config.members().first()?;
-        Some((facts.priority(config), config.interval.get()))
+    /// The priority and the interval of a master that runs, speaks and hears, and what its group consists of.
+    fn heard_master(&self, node: NodeIndex, router: RouterPlace) -> Option<(u8, Duration, &[MemberNumber])> {
+        self.nodes.get(node).filter(|node| node.is_awake() && node.kernel.works())?;
+        let mut instances = self.instances(node, router.election);
+        let instance = instances.find(|instance| instance.numbers().contains(&router.member))?;
+        let mut members = instance.numbers().iter().zip(instance.facts().parts());
+        let (_, (_, config, member)) = members.find(|(number, _)| **number == router.member)?;
+        let priority = instance.facts().priority(config);
+        member.master.then(|| (priority, config.interval.get(), instance.numbers()))
     }
 }

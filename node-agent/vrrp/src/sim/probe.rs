@@ -108,6 +108,16 @@ pub enum Sight {
     ValueCounted,
     /// A tracker reported a number that outweighs every priority.
     ValueFailed,
+    /// A master got members that were new to it.
+    MemberJoined,
+    /// A master lost a member.
+    MemberLeft,
+    /// Masters were united, divided or put into another order.
+    MasterRegrouped,
+    /// A master was united with a router that was none.
+    Divided,
+    /// Routers that were no masters were regrouped.
+    OthersRegrouped,
     /// Two masters that heard each other, for a moment.
     Overlap,
     /// The core agreed on the best.
@@ -179,7 +189,7 @@ const FAULTS: [Fault; 23] = [
     Fault::Echo,
 ];
 
-const SIGHTS: [Sight; 21] = [
+const SIGHTS: [Sight; 26] = [
     Sight::PacketLost,
     Sight::PacketTwice,
     Sight::PacketOvertook,
@@ -197,6 +207,11 @@ const SIGHTS: [Sight; 21] = [
     Sight::OtherTransport,
     Sight::ValueCounted,
     Sight::ValueFailed,
+    Sight::MemberJoined,
+    Sight::MemberLeft,
+    Sight::MasterRegrouped,
+    Sight::Divided,
+    Sight::OthersRegrouped,
     Sight::Overlap,
     Sight::Converged,
     Sight::NobodyFit,

@@ -30,6 +30,16 @@ impl Seam {
         Self { mutant, ahead: Duration::ZERO, resigned_until: Instant::ZERO }
     }
 
+    /// A seam for a group that is made of the members of others.
+    pub(super) fn succeed(former: &[&Self]) -> Self {
+        let first = former.first().map_or(Self::new(None), |seam| (*seam).clone());
+        former.iter().fold(first, |seam, other| Self {
+            mutant: seam.mutant,
+            ahead: seam.ahead.max(other.ahead),
+            resigned_until: seam.resigned_until.max(other.resigned_until),
+        })
+    }
+
     /// The configuration that the group gets to see.
     pub(super) fn config(&self, config: &GroupConfig) -> GroupConfig {
         let Some(mutant) = self.mutant else { return config.clone() };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::grouping::{Grouping, MemberNumber};
 use super::link::Quality;
 use crate::config::{Announcements, ConfigError, GroupConfig, MemberConfig, Preemption, Tracker, Transport, Weight};
 use crate::types::{AdvertInterval, Family, Ipv4Checksum, OutOfRange, Password, Priority, Protocol, VirtualRouterId};
@@ -13,7 +14,7 @@ use crate::types::{AdvertInterval, Family, Ipv4Checksum, OutOfRange, Password, P
 /// The place of a node in its world, from zero.
 pub type NodeIndex = usize;
 
-/// The place of an election in its world, from zero. Each node takes part in each election with one group.
+/// The place of an election in its world, from zero. Each node takes part in each election, with one group or several.
 pub type ElectionIndex = usize;
 
 /// A world: nodes on one LAN, and the elections that they hold.
@@ -46,7 +47,7 @@ pub struct DriverSetup {
     pub report_delay: Duration,
 }
 
-/// One election: virtual routers that move together.
+/// One election: virtual routers that may move together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElectionSetup {
     /// The protocol version and what belongs to it.
@@ -66,13 +67,15 @@ pub struct NodeSetup {
     pub ipv4_host: u8,
     /// The last byte of its IPv6 link-local address.
     pub ipv6_host: u8,
-    /// Its group in each election.
+    /// What it contributes to each election.
     pub instances: Vec<InstanceSetup>,
 }
 
 /// What one node contributes to one election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceSetup {
+    /// Which virtual routers the node has, and which of them move together.
+    pub grouping: Grouping,
     /// 1..=255.
     pub priority: u8,
     /// The advertisement interval of every member.
@@ -89,6 +92,15 @@ pub struct InstanceSetup {
     pub announcements: Announcements,
     /// What the priority depends on.
     pub trackers: Vec<Tracker>,
+}
+
+/// A group that a node has, and which virtual routers of the election its members are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSetup {
+    /// The number of each member in the election.
+    pub numbers: Vec<MemberNumber>,
+    /// What the group is configured to be.
+    pub config: GroupConfig,
 }
 
 /// As many addresses as one member of a simulated election can have.
@@ -111,27 +123,28 @@ pub enum SetupError {
 // === impl Setup ===
 
 impl Setup {
-    /// The configuration of a node's group in an election.
-    pub fn group_config(&self, node: NodeIndex, election: ElectionIndex) -> Result<GroupConfig, SetupError> {
-        let missing = SetupError::NotThere(node, election);
-        let shared = self.elections.get(election).ok_or(missing)?;
-        let instance = self.instance(node, election).ok_or(missing)?;
-        let members = (0..)
-            .zip(&shared.members)
-            .map(|(place, family)| self.member_config(node, shared, election, place, *family, instance));
-        let members: Result<Vec<_>, SetupError> = members.collect();
-        Ok(GroupConfig::new(members?, instance.preemption, instance.trackers.clone())?)
+    /// The configurations of a node's groups in an election.
+    pub fn group_configs(&self, node: NodeIndex, election: ElectionIndex) -> Result<Vec<GroupSetup>, SetupError> {
+        let instance = self.instance(node, election).ok_or(SetupError::NotThere(node, election))?;
+        let group = |numbers: Vec<MemberNumber>| {
+            let members = numbers.iter().map(|number| self.member_config(node, election, *number));
+            let members: Result<Vec<_>, SetupError> = members.collect();
+            let config = GroupConfig::new(members?, instance.preemption, instance.trackers.clone())?;
+            Ok(GroupSetup { numbers, config })
+        };
+        instance.grouping.groups().into_iter().map(group).collect()
     }
 
     fn member_config(
         &self,
         node: NodeIndex,
-        shared: &ElectionSetup,
         election: ElectionIndex,
-        member: u8,
-        family: Family,
-        instance: &InstanceSetup,
+        member: MemberNumber,
     ) -> Result<MemberConfig, SetupError> {
+        let missing = SetupError::NotThere(node, election);
+        let shared = self.elections.get(election).ok_or(missing)?;
+        let instance = self.instance(node, election).ok_or(missing)?;
+        let family = *shared.members.get(usize::from(member)).ok_or(missing)?;
         let peers: Vec<IpAddr> =
             (0..).zip(&self.nodes).filter(|(other, _)| *other != node).map(|(_, other)| other.source(family)).collect();
         Ok(MemberConfig {

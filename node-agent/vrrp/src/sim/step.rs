@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::grouping::Grouping;
 use super::link::Quality;
 use super::setup::{ElectionIndex, NodeIndex};
 use crate::config::{Announcements, Preemption};
@@ -176,6 +177,8 @@ pub enum Change {
     Addresses(u8),
     /// Whether adverts go to each node's address.
     Unicast(bool),
+    /// Which virtual routers the node has, and which of them move together.
+    Grouping(Grouping),
     /// The weight of the first tracker.
     Weight(i32),
     /// How takeovers are announced.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::chooser::Seeds;
 use super::clock::Time;
 use super::frame::{Frame, Origin, Reading};
+use super::grouping::MemberNumber;
 use super::instance::{Failure, Instance, Record};
 use super::link::SHUFFLE;
 use super::log::Log;
@@ -112,7 +113,7 @@ impl World {
     fn build_nodes(&mut self) -> Result<(), SetupError> {
         for (node, setup) in self.script.setup.nodes.iter().enumerate() {
             for election in 0..self.script.setup.elections.len() {
-                self.script.setup.group_config(node, election)?;
+                self.script.setup.group_configs(node, election)?;
             }
             let tracked =
                 setup.instances.iter().map(|instance| vec![TrackState::Up; instance.trackers.len()]).collect();
@@ -285,10 +286,12 @@ impl World {
             let _ = node.kernel.remove(address);
         }
         let setup = &self.script.setup;
-        let configs = (0..setup.elections.len()).filter_map(|election| setup.group_config(index, election).ok());
-        let instances = configs
-            .enumerate()
-            .map(|(election, config)| Instance::new((index, election), &config, &[], self.driver.mutant));
+        let groups = (0..setup.elections.len()).flat_map(|election| {
+            let groups = setup.group_configs(index, election).unwrap_or_default();
+            groups.into_iter().map(move |group| (election, group))
+        });
+        let instances =
+            groups.map(|(election, group)| Instance::new((index, election), &group, &[], self.driver.mutant));
         node.process = Some(super::process::Process::new(instances.collect()));
         let up = node.kernel.up;
         let tracked: Vec<(ElectionIndex, Vec<TrackState>)> = node.tracked.iter().cloned().enumerate().collect();
@@ -321,8 +324,21 @@ impl World {
         self.startup() / 32
     }
 
-    pub(super) fn instance(&self, node: NodeIndex, election: ElectionIndex) -> Option<&Instance> {
-        self.nodes.get(node)?.process.as_ref()?.instances.get(election)
+    /// The groups of a node in an election, without those that are to go.
+    pub(super) fn instances(&self, node: NodeIndex, election: ElectionIndex) -> impl Iterator<Item = &Instance> {
+        let process = self.nodes.get(node).and_then(|node| node.process.as_ref());
+        let instances = process.into_iter().flat_map(|process| process.instances.values());
+        instances.filter(move |instance| instance.election() == election && !instance.is_leaving())
+    }
+
+    /// The group of a node that consists of these virtual routers.
+    pub(super) fn instance(
+        &self,
+        node: NodeIndex,
+        election: ElectionIndex,
+        numbers: &[MemberNumber],
+    ) -> Option<&Instance> {
+        self.instances(node, election).find(|instance| instance.numbers() == numbers)
     }
 }
 

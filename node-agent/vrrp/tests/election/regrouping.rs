@@ -186,6 +186,20 @@ fn a_group_that_is_divided_stays_master_in_all_parts() {
     }
 }
 
+#[test]
+fn a_member_that_waited_for_the_others_alone_takes_over_without_them() {
+    let mut before = Router::started(group(&[member(), other()]));
+    for _ in 0..5 {
+        before.hear_on(FIRST, ABOVE, 200);
+        before.pass(ms(1_000));
+    }
+    assert_eq!(before.group.deaf_members().collect::<Vec<_>>(), [SECOND]);
+
+    let (mut alone, _) = succeed(&single(other()), &[Some(from(&before, SECOND))], &before);
+
+    assert_eq!(alone.wait_for(State::Master).0, ms(0), "its master has been silent for long enough");
+}
+
 // === groups that are united ===
 
 #[test]

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::facts::GRACE;
+use super::succeed::{Origin, collect};
 use super::{Case, Rule, Verdict};
 use crate::action::Action;
 use crate::event::{Event, MemberIndex};
@@ -25,6 +26,10 @@ struct Leaving {
 impl Handover {
     pub(super) fn new(members: usize) -> Self {
         Self(vec![Leaving::default(); members])
+    }
+
+    pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
+        Self(collect(origins, |referee| &referee.handover.0))
     }
 
     /// Returns the addresses that each member holds after the event.

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::succeed::{Origin, collect};
 use super::takeover::priority_after;
 use super::{Case, Rule, Verdict};
 use crate::action::Action;
-use crate::event::{Event, MemberIndex};
+use crate::event::{Event, Link, MemberIndex};
 use crate::sim::table::{Input, Situation};
 use crate::time::Instant;
 use crate::types::Claim;
@@ -35,6 +36,10 @@ const ANSWERS_PER_INTERVAL: u32 = 8;
 impl AdvertSchedule {
     pub(super) fn new(members: usize) -> Self {
         Self(vec![Schedule::default(); members])
+    }
+
+    pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
+        Self(collect(origins, |referee| &referee.adverts.0))
     }
 
     /// Whether a peer may have taken over since the last advert.
@@ -94,6 +99,10 @@ impl Schedule {
             self.next = self.next.min(case.now.saturating_add(interval));
         }
         let silent = self.last.map(|sent| case.now.saturating_since(sent.at));
+        if silent.is_none() && case.group.link(index) == Link::Unknown {
+            // It joins its group when its interface is known.
+            return Ok(());
+        }
         let overdue = case.input == Input::Timer && silent.is_none_or(|silent| silent >= interval);
         Rule::Advert.demand(!overdue, || format!("{index:?} is silent for {silent:?} at an interval of {interval:?}"))
     }

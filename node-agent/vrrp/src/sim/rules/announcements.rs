@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::succeed::{Origin, collect};
 use super::{Case, Rule, Verdict};
 use crate::action::Action;
 use crate::event::{Event, MemberIndex};
@@ -33,8 +34,15 @@ impl AnnouncementBudget {
         Self(vec![Budget::default(); members])
     }
 
+    pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
+        Self(collect(origins, |referee| &referee.announcements.0))
+    }
+
     pub(super) fn judge(&mut self, case: &Case<'_>) -> Verdict {
+        // A group repeats its announcements as a whole: who joins it does so with the others.
+        let others = self.0.iter().any(|budget| budget.others);
         for (place, budget) in (0..).zip(&mut self.0) {
+            budget.others |= others && case.joins(MemberIndex(place));
             budget.judge(case, MemberIndex(place))?;
         }
         Ok(())
@@ -50,7 +58,9 @@ fn is_about_others(case: &Case<'_>) -> bool {
 impl Budget {
     fn judge(&mut self, case: &Case<'_>, index: MemberIndex) -> Verdict {
         let announced = most_often(case, index);
-        if case.became(Situation::Master) {
+        if case.joins(index) {
+            *self = Self { since: case.now, fresh: case.now, others: self.others, ..Self::default() };
+        } else if case.became(Situation::Master) {
             *self = Self { since: case.now, fresh: case.now, ..Self::default() };
         } else if let Event::Reconfigure { .. } = case.event {
             (self.since, self.on_schedule) = (case.now, 0);

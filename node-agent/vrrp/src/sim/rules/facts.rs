@@ -25,6 +25,8 @@ pub(in crate::sim) struct Facts {
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct MemberFacts {
     pub(in crate::sim) link: Link,
+    /// Whether it is master: it has been told to speak as one.
+    pub(in crate::sim) master: bool,
     /// The highest priority that a peer has claimed since the group last became backup.
     pub(in crate::sim) best_heard: Option<u8>,
     /// The addresses that the group asked for and has not released.
@@ -131,6 +133,9 @@ impl Facts {
                 self.set_tracked(trackers);
             }
             _ => {}
+        }
+        for member in &mut self.members {
+            member.master = situation == Situation::Master && matches!(member.link, Link::Up { .. });
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `addresses.rs` | adding and removing, holding for a successor |
 //! | `announcements.rs` | how often addresses are announced |
 //! | `strangers.rs` | that who has no say moves nothing |
+//! | `succeed.rs` | nothing: it remembers for groups that are made of others |
 //!
 //! What concerns several nodes at once is judged by the world itself.
 
@@ -24,6 +25,7 @@ mod facts;
 mod order;
 mod patience;
 mod strangers;
+mod succeed;
 mod takeover;
 mod tie;
 
@@ -32,6 +34,7 @@ use std::fmt;
 pub(super) use classify::Truth;
 pub(super) use facts::Facts;
 pub(super) use facts::{GRACE, skew};
+pub(super) use succeed::Origin;
 
 use self::addresses::Handover;
 use self::adverts::AdvertSchedule;
@@ -42,7 +45,7 @@ use super::probe::{Deed, Probe, Probes, Sight};
 use super::table::{Input, Situation};
 use crate::action::{Action, Notice, Reason, State};
 use crate::config::{GroupConfig, Transport};
-use crate::event::{Epoch, Event};
+use crate::event::{Epoch, Event, Link, MemberIndex};
 use crate::group::Group;
 use crate::time::Instant;
 use crate::tracking::TrackState;
@@ -66,7 +69,7 @@ pub enum Rule {
     /// Of two masters of equal priority the one with the lower address yields; in a group the first member that hears
     /// of a tie decides.
     Tie,
-    /// A takeover sends an advert, adds every address and announces it.
+    /// A takeover sends an advert, adds every address and announces it; so does a member that joins a master.
     Takeover,
     /// A master that leaves by itself says so.
     Farewell,
@@ -96,6 +99,8 @@ pub enum Rule {
     Convergence,
     /// What was agreed on stays.
     Stability,
+    /// Virtual routers that are regrouped go on as they were.
+    Regrouping,
     /// A run comes to its end.
     Progress,
     /// What the group asks for can be written.
@@ -191,6 +196,13 @@ impl Case<'_> {
 
     fn became(&self, situation: Situation) -> bool {
         self.facts.situation != situation && self.situation == situation
+    }
+
+    /// Whether a member begins to take part in what its group does as master.
+    fn joins(&self, index: MemberIndex) -> bool {
+        let Event::Link { member, link: Link::Up { .. } } = self.event else { return false };
+        let unknown = self.facts.member(index).is_some_and(|(_, facts)| facts.link == Link::Unknown);
+        *member == index && unknown && self.facts.situation == Situation::Master && self.situation == Situation::Master
     }
 
     /// What the kernel refused, if that has just become a fault.

@@ -2,7 +2,7 @@
 
 use super::{Case, Rule, Verdict};
 use crate::action::{Action, Notice, Reason};
-use crate::event::Event;
+use crate::event::{Event, Link};
 use crate::sim::table::{Situation, outcomes};
 use crate::types::Claim;
 
@@ -61,6 +61,8 @@ fn deadline(case: &Case<'_>) -> Verdict {
         Rule::Deadline.demand(ahead, || format!("due again at {next:?} after a timer event at {}", case.now))?;
     }
     match case.situation {
+        // Without the interface of every member nobody takes over.
+        Situation::Backup if case.facts.members.iter().any(|member| member.link == Link::Unknown) => Ok(()),
         Situation::Backup => Rule::Deadline.demand(next.is_some(), || "a backup waits for nothing".to_owned()),
         Situation::Master => {
             let intervals = case.config.members().iter().map(|config| config.interval.get());

@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::facts::skew;
+use super::facts::{MemberFacts, skew};
+use super::succeed::{Origin, collect, former, only};
 use super::{Case, Rule, Verdict};
 use crate::action::Reason;
 use crate::config::{MemberConfig, Preemption};
-use crate::event::{Event, MemberIndex};
+use crate::event::{Event, Link, MemberIndex};
 use crate::sim::probe::{Probe, Probes, Sight};
 use crate::sim::table::{Input, Situation};
 use crate::time::Instant;
@@ -72,6 +73,17 @@ impl Patience {
         Self { members: vec![Waiting::default(); members], first_lower: None, delay_over: false, held_down: None }
     }
 
+    /// What was heard of preemption counts only if all members heard it together.
+    pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
+        let only = only(origins).map(|referee| &referee.patience);
+        Self {
+            members: collect(origins, |referee| &referee.patience.members),
+            first_lower: only.and_then(|patience| patience.first_lower),
+            delay_over: only.is_some_and(|patience| patience.delay_over),
+            held_down: former(origins).filter_map(|referee| referee.patience.held_down).max(),
+        }
+    }
+
     pub(super) fn judge(&mut self, case: &Case<'_>, probes: &mut Probes) -> Verdict {
         if case.became(Situation::Master) {
             self.judge_takeover(case, probes)?;
@@ -106,8 +118,9 @@ impl Patience {
 
     /// A backup whose members all have waited long enough is master after the next timer event.
     fn judge_waiting(&self, case: &Case<'_>) -> Verdict {
-        let waits = |((_, config, _), waiting): ((_, &MemberConfig, _), &Waiting)| {
-            waiting.latest.end(config, case.facts.priority(config)).is_none_or(|latest| latest > case.now)
+        let waits = |((_, config, member), waiting): ((_, &MemberConfig, &MemberFacts), &Waiting)| {
+            member.link == Link::Unknown
+                || waiting.latest.end(config, case.facts.priority(config)).is_none_or(|latest| latest > case.now)
         };
         let waits = case.input != Input::Timer || case.facts.parts().zip(&self.members).any(waits);
         Rule::Patience.demand(waits, || format!("is still backup at {}; {self:?}", case.now))
@@ -137,6 +150,7 @@ impl Patience {
     fn hear(&mut self, case: &Case<'_>, probes: &mut Probes) {
         match case.input {
             Input::Timer => self.end_delays(case),
+            Input::LinkUp => self.join(case),
             Input::Release => self.hear_release(case),
             Input::HigherPriority | Input::HigherAddress | Input::LowerAddress => {
                 self.forget_lower();
@@ -158,6 +172,17 @@ impl Patience {
                 self.doubt();
             }
             _ => {}
+        }
+    }
+
+    /// A member whose interface was not known waits from now on.
+    fn join(&mut self, case: &Case<'_>) {
+        let Event::Link { member: index, .. } = case.event else { return };
+        let unknown = case.facts.member(*index).filter(|(_, member)| member.link == Link::Unknown);
+        let Some((config, _)) = unknown else { return };
+        let deadline = Deadline { obeyed: Some((case.now, config.interval.get())), released: None };
+        for waiting in self.members.iter_mut().skip(usize::from(index.0)).take(1) {
+            *waiting = Waiting { earliest: deadline, latest: deadline, followed: Followed::Nobody };
         }
     }
 

@@ -10,9 +10,7 @@ use crate::sim::table::{Input, Situation};
 use crate::types::Claim;
 
 pub(super) fn judge(case: &Case<'_>) -> Verdict {
-    if case.became(Situation::Master) {
-        takeover(case)?;
-    }
+    takeover(case)?;
     if case.facts.situation == Situation::Master && !case.stalled {
         farewell(case)?;
         resignation(case)?;
@@ -20,9 +18,13 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
     Ok(())
 }
 
-/// Advert, addresses, announcements: for every member (RFC 9568 section 6.4.2, keepalived's promotion).
+/// Advert, addresses, announcements: for every member (RFC 9568 section 6.4.2, keepalived's promotion), or for one that
+/// joins a master.
 fn takeover(case: &Case<'_>) -> Verdict {
     for ((index, config), member) in (0..).map(MemberIndex).zip(case.config.members()).zip(&case.facts.members) {
+        if !case.became(Situation::Master) && !case.joins(index) {
+            continue;
+        }
         let adverts = count(case, |action| is_advert(action, index, false));
         Rule::Takeover.demand(adverts == 1, || format!("{index:?} sends {adverts} adverts"))?;
         for address in &config.addresses {
@@ -45,7 +47,7 @@ fn farewell(case: &Case<'_>) -> Verdict {
             _ => matches!(member.link, Link::Up { .. }),
         };
         let releases = count(case, |action| is_advert(action, index, true));
-        let expected = usize::from(leaves && can_speak);
+        let expected = usize::from(leaves && can_speak && member.master);
         Rule::Farewell.demand(releases == expected, || {
             format!("{index:?} says farewell {releases} times, not {expected}, on {:?}", case.input)
         })?;
@@ -63,6 +65,9 @@ fn resignation(case: &Case<'_>) -> Verdict {
     }
     let mut members = case.facts.parts();
     let lost = members.any(|(index, before, member)| {
+        if !member.master {
+            return false;
+        }
         let after = case.config.members().get(usize::from(index.0));
         let was = case.facts.priority(before);
         let rival = after.map_or(0, |config| match config.rival {
@@ -71,8 +76,10 @@ fn resignation(case: &Case<'_>) -> Verdict {
         });
         was >= rival && priority_after(case, index) < rival
     });
+    // Nobody is master of some members only.
+    let divided = case.facts.parts().any(|(_, _, member)| matches!(member.link, Link::Up { .. }) && !member.master);
     let resigned = case.situation == Situation::Backup;
-    Rule::Resignation.demand(lost == resigned, || format!("claim lost: {lost}, resigned: {resigned}"))
+    Rule::Resignation.demand((lost || divided) == resigned, || format!("claim lost: {lost}, resigned: {resigned}"))
 }
 
 /// The effective priority once the event has been taken in.

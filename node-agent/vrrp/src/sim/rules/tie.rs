@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::succeed::{Origin, collect};
 use super::{Case, Rule, Verdict};
 use crate::event::{Event, MemberIndex};
 use crate::sim::table::{Input, Situation};
@@ -26,6 +27,10 @@ struct Tie {
 impl Ties {
     pub(super) fn new(members: usize) -> Self {
         Self(vec![Tie::default(); members])
+    }
+
+    pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
+        Self(collect(origins, |referee| &referee.ties.0))
     }
 
     pub(super) fn judge(&mut self, case: &Case<'_>) -> Verdict {

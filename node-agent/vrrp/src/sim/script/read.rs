@@ -6,6 +6,7 @@ use super::record::{Record, ScriptError};
 use super::{End, Script};
 use crate::config::{Announcements, Preemption, Tracker};
 use crate::sim::clock::{Clock, Time};
+use crate::sim::grouping::Grouping;
 use crate::sim::link::Quality;
 use crate::sim::setup::{DriverSetup, ElectionSetup, InstanceSetup, NodeSetup, Setup, tracker};
 use crate::sim::step::{AddressPlace, Change, Junk, Refusal, RouterPlace, Step};
@@ -58,8 +59,9 @@ fn add_to_setup(setup: &mut Setup, record: &Record<'_>) -> Result<(), ScriptErro
         "election" => setup.elections.push(election(record)?),
         "node" => setup.nodes.push(node(record)?),
         "instance" => {
-            let instance = instance(record)?;
-            setup.nodes.last_mut().ok_or_else(|| record.unknown())?.instances.push(instance);
+            let node = setup.nodes.last_mut().ok_or_else(|| record.unknown())?;
+            let members = setup.elections.get(node.instances.len()).map_or(0, |election| election.members.len());
+            node.instances.push(instance(record, members)?);
         }
         _ => return Err(record.unknown()),
     }
@@ -106,8 +108,9 @@ fn node(record: &Record<'_>) -> Result<NodeSetup, ScriptError> {
     })
 }
 
-fn instance(record: &Record<'_>) -> Result<InstanceSetup, ScriptError> {
+fn instance(record: &Record<'_>, members: usize) -> Result<InstanceSetup, ScriptError> {
     Ok(InstanceSetup {
+        grouping: if record.has("groups") { record.number("groups")? } else { Grouping::whole(members) },
         priority: record.number("priority")?,
         interval: record.duration("interval")?,
         preemption: preemption(record)?,
@@ -159,7 +162,7 @@ fn step(record: &Record<'_>) -> Result<Step, ScriptError> {
 }
 
 fn change(record: &Record<'_>) -> Result<Change, ScriptError> {
-    let fields = ["priority", "interval", "preempt", "addresses", "transport", "weight", "announce"];
+    let fields = ["priority", "interval", "preempt", "addresses", "transport", "groups", "weight", "announce"];
     match fields.into_iter().find(|field| record.has(field)) {
         Some("priority") => Ok(Change::Priority(record.number("priority")?)),
         Some("interval") => Ok(Change::Interval(record.duration("interval")?)),
@@ -170,6 +173,7 @@ fn change(record: &Record<'_>) -> Result<Change, ScriptError> {
             "multicast" => Ok(Change::Unicast(false)),
             _ => Err(record.error("transport")),
         },
+        Some("groups") => Ok(Change::Grouping(record.number("groups")?)),
         Some("weight") => Ok(Change::Weight(record.number("weight")?)),
         Some("announce") => Ok(Change::Announcements(announcements(record)?)),
         _ => Err(record.error("priority")),

@@ -83,7 +83,8 @@ impl fmt::Display for InstanceSetup {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (interval, preemption) = (time(self.interval), preemption(self.preemption));
         write!(formatter, "priority={} interval={interval} preempt={preemption}", self.priority)?;
-        write!(formatter, " addresses={} {}", self.addresses, announcements(self.announcements))?;
+        write!(formatter, " groups={} addresses={}", self.grouping, self.addresses)?;
+        write!(formatter, " {}", announcements(self.announcements))?;
         for (word, holds) in [("rival", self.rival_known), ("unicast", self.unicast)] {
             if holds {
                 write!(formatter, " {word}")?;
@@ -160,6 +161,7 @@ impl fmt::Display for Change {
             Self::Unicast(unicast) => {
                 write!(formatter, "transport={}", if unicast { "unicast" } else { "multicast" })
             }
+            Self::Grouping(grouping) => write!(formatter, "groups={grouping}"),
             Self::Weight(weight) => write!(formatter, "weight={weight}"),
             Self::Announcements(schedule) => formatter.write_str(&announcements(schedule)),
         }
