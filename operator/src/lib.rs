@@ -15,6 +15,7 @@
 //! | `planning.rs`, `drain.rs`, `heartbeat.rs` | what the plan is made of, which nodes are emptied or silent (pure) |
 //! | `node_config.rs`, `node_access.rs`, `status.rs` | which objects must be written (pure) |
 //! | `write/` | when each is written, and what becomes of it |
+//! | `aggregate/`, `transition/` | what statuses say, and what of it is told as Events (pure) |
 //! | `events.rs` | tells of transitions |
 //! | `leader/` | which operator leads |
 
@@ -44,6 +45,7 @@ pub mod report;
 pub mod run;
 pub mod status;
 pub mod told;
+pub mod transition;
 pub mod watch;
 pub mod world;
 pub mod write;

@@ -57,6 +57,7 @@ use retain::Retained;
 
 pub use memory::{Cluster, InForce, Memory, Standalone};
 pub use node::ClusterNode;
+pub use steer::PREFER_NODE;
 pub use verdict::{Verdict, VirtualIPVerdict};
 
 /// Everything that the plan depends on. The order of the lists does not matter.

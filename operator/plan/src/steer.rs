@@ -11,7 +11,7 @@ use crate::priority::Ranking;
 use crate::unit::Unit;
 
 /// The annotation on a `VirtualIP` that asks for a node.
-pub(crate) const PREFER_NODE: &str = "holdfast.dev/prefer-node";
+pub const PREFER_NODE: &str = "holdfast.dev/prefer-node";
 
 /// The priority of a node that was asked for: above all that are not, and not that of an owner (RFC 9568, section 5.2.4),
 /// so that health checks still count.

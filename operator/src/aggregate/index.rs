@@ -105,6 +105,22 @@ impl<'a> Index<'a> {
         self.virtual_ips.get(virtual_ip).map_or(&[], Vec::as_slice)
     }
 
+    /// The node of a placement.
+    pub(super) fn node(&self, placement: &Placement<'_>) -> Option<&NodeView<'a>> {
+        self.nodes.get(placement.node)
+    }
+
+    /// Whether there is such a node.
+    pub(super) fn exists(&self, node: &str) -> bool {
+        self.nodes.binary_search_by(|view| view.name.cmp(node)).is_ok()
+    }
+
+    /// The group of the plan that a `VirtualIP` moves with: the same on all nodes.
+    pub(super) fn group_of(&self, virtual_ip: &str) -> Option<&'a str> {
+        let mut planned = self.placements(virtual_ip).iter().filter_map(|placement| placement.planned.first());
+        planned.next().map(|router| router.group.as_str())
+    }
+
     /// The nodes that run a `HealthCheck`.
     pub(super) fn probings(&self, health_check: &str) -> &[Probing<'a>] {
         self.health_checks.get(health_check).map_or(&[], Vec::as_slice)
@@ -114,10 +130,10 @@ impl<'a> Index<'a> {
     fn place(&mut self, planned: Option<&'a NodeConfigSpec>, reported: Option<&'a NodeConfigStatus>) {
         let node = self.nodes.len();
         for router in planned.into_iter().flat_map(|spec| &spec.virtual_routers) {
-            self.placement(&router.virtual_ip, node).planned.push(router);
+            self.note(&router.virtual_ip, node, |placement| placement.planned.push(router));
         }
         for router in reported.into_iter().flat_map(|status| &status.virtual_routers) {
-            self.placement(virtual_ip_of(&router.name), node).reported.push(router);
+            self.note(virtual_ip_of(&router.name), node, |placement| placement.reported.push(router));
         }
         let results: HashMap<&str, &HealthCheckResult> = reported
             .into_iter()
@@ -130,16 +146,15 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The placement on the last node that was looked at.
-    fn placement(&mut self, virtual_ip: &'a str, node: usize) -> &mut Placement<'a> {
+    /// Notes something of a `VirtualIP` on a node. Nodes come one after the other.
+    fn note(&mut self, virtual_ip: &'a str, node: usize, put: impl FnOnce(&mut Placement<'a>)) {
         let placements = self.virtual_ips.entry(virtual_ip).or_default();
         if placements.last().is_none_or(|last| last.node != node) {
             placements.push(Placement { node, planned: Vec::new(), reported: Vec::new() });
         }
-        let last = placements.len().saturating_sub(1);
-        // One has just been pushed if there was none.
-        #[allow(clippy::indexing_slicing)]
-        &mut placements[last]
+        if let Some(last) = placements.last_mut() {
+            put(last);
+        }
     }
 
     fn view(

@@ -31,12 +31,21 @@ pub(super) struct Unread {
 pub(super) struct Election {
     /// Which object it is: another one of the same name begins anew.
     pub(super) uid: Option<String>,
-    /// When the claim of each node that claims to be master will have lasted, or has lasted, as long as an election takes.
-    pub(super) claims: BTreeMap<String, Duration>,
+    /// The claims of the nodes that claim to be master.
+    pub(super) claims: BTreeMap<String, Claim>,
     /// Whether several nodes hold the addresses.
     pub(super) split_brain: bool,
     /// The node that was master last. None once nobody was.
     pub(super) master: Option<String>,
     /// How often a node has become master.
     pub(super) transitions: i64,
+}
+
+/// A node claims to be master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// When the claim will have lasted, or has lasted, as long as an election takes.
+    pub(super) ripe: Duration,
+    /// When the node was first heard of while another claim was ripe too.
+    pub(super) heard: Option<Duration>,
 }

@@ -9,12 +9,12 @@ const LISTED: usize = 3;
 pub(super) const LONGEST_MESSAGE: usize = 1024;
 
 /// `a, b, c and 4 more`.
-pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
+pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
     join(items, ", ")
 }
 
 /// What several nodes say, each message once: `node-1, node-2: no eth7; node-3: no eth8`.
-pub(super) fn by_message<'a>(said: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn by_message<'a>(said: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (node, message) in said {
         let nodes = nodes.entry(message).or_default();
