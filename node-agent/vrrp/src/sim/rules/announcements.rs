@@ -35,11 +35,15 @@ impl AnnouncementBudget {
     }
 
     pub(super) fn succeed(origins: &[Origin<'_>]) -> Self {
-        Self(collect(origins, |referee| &referee.announcements.0))
+        let mut budgets: Vec<Budget> = collect(origins, |referee| &referee.announcements.0);
+        // A group repeats its announcements as a whole: for all members because of what one has heard.
+        let others = budgets.iter().any(|budget| budget.others);
+        budgets.iter_mut().for_each(|budget| budget.others = others);
+        Self(budgets)
     }
 
     pub(super) fn judge(&mut self, case: &Case<'_>) -> Verdict {
-        // A group repeats its announcements as a whole: who joins it does so with the others.
+        // Who joins a group repeats its announcements with the others.
         let others = self.0.iter().any(|budget| budget.others);
         for (place, budget) in (0..).zip(&mut self.0) {
             budget.others |= others && case.joins(MemberIndex(place));
