@@ -37,12 +37,14 @@ impl Group {
             self.timers.cancel(GroupTimer::PreemptDelay);
         }
         for (index, old) in self.indices().zip(old.members()) {
-            self.exchange_addresses(now, index, old, actions);
             self.exchange_schedule(now, index, old);
             self.exchange_transport(index, old);
         }
         self.resign_if_divided(now, actions);
         self.update_priorities(now, actions);
+        for (index, old) in self.indices().zip(old.members()) {
+            self.exchange_addresses(now, index, old, actions);
+        }
         if self.kernel_fault == Some(Reason::AddressFailed) && addresses_differ(&old, config) {
             self.forget_kernel_fault();
         }
@@ -51,9 +53,10 @@ impl Group {
         self.advertise_news(now, &old, actions);
     }
 
-    /// Releases addresses that are no longer ours; a master adds and announces the new ones.
+    /// Releases addresses that are no longer ours; a master adds and announces the new ones, unless it is one no more when
+    /// all of the configuration is taken in.
     fn exchange_addresses(&mut self, now: Instant, index: MemberIndex, old: &MemberConfig, actions: &mut Vec<Action>) {
-        let (master, epoch) = (self.state == State::Master, self.epoch);
+        let (master, epoch) = (self.state == State::Master && self.fault().is_none(), self.epoch);
         let Some((config, member)) = self.part(index) else { return };
         let master = master && member.is_advertising();
         if config.addresses == old.addresses {

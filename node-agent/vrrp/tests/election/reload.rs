@@ -47,6 +47,20 @@ fn new_addresses_deserve_the_whole_schedule_of_announcements() {
 }
 
 #[test]
+fn who_is_master_no_more_with_the_new_configuration_adds_nothing() {
+    let more = vec![ip(VIP), ip("10.77.0.101")];
+    let check = |addresses| tracking(MemberConfig { addresses, ..member() }, vec![weight(0)]);
+    let mut fails = Router::master(check(vec![ip(VIP)]));
+    let failing = Event::Reconfigure { config: &check(more.clone()), trackers: &[TrackState::Down] };
+    assert_eq!(deeds(&fails.handle(failing)), [RELEASE, remove(VIP)]);
+
+    let mut resigns = Router::master(single(member()));
+    let worse = MemberConfig { addresses: more, rival: Some(priority(90)), ..with_priority(80) };
+    assert_eq!(deeds(&resigns.reconfigure(&single(worse))), [RELEASE]);
+    assert_eq!(resigns.installed(), [ip(VIP)]);
+}
+
+#[test]
 fn a_backup_does_not_touch_the_interface() {
     let mut router = Router::started(with_addresses(&["10.77.0.101"]));
     router.hear(ABOVE, 200);
