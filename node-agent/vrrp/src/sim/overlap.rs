@@ -34,6 +34,16 @@ struct Terms {
     way: Duration,
 }
 
+/// A master, and the group that it belongs to.
+struct Speaker<'a> {
+    priority: u8,
+    interval: Duration,
+    /// The virtual routers of the group.
+    numbers: &'a [MemberNumber],
+    /// Whether the group is master of all of them.
+    complete: bool,
+}
+
 impl Overlaps {
     pub(super) fn new(elections: usize, nodes: usize) -> Self {
         Self { nodes, since: vec![None; elections * MAXIMUM_MEMBERS * nodes * nodes] }
@@ -99,29 +109,34 @@ impl World {
     fn terms(&self, router: RouterPlace, pair: [NodeIndex; 2]) -> Option<Terms> {
         let [one, other] = pair.map(|node| self.heard_master(node, router));
         let (one, other) = (one?, other?);
+        let comparable = one.numbers == other.numbers && one.complete && other.complete;
         // A tie is decided by the first member of a group: in different groups that takes its time.
-        if one.0 == other.0 && one.2 != other.2 {
+        if one.priority == other.priority && !comparable {
             return None;
         }
         let setup = self.script.setup.elections.get(router.election)?;
-        let same_interval = one.1 == other.1 || !matches!(setup.protocol, Protocol::V2 { .. });
+        let same_interval = one.interval == other.interval || !matches!(setup.protocol, Protocol::V2 { .. });
         let families: &[Family] = &setup.members;
         let [a, b] = pair;
         let clean = self.network.is_clean(a, b, families) && self.network.is_clean(b, a, families);
         let overflows = pair.map(|node| self.nodes.get(node).map_or(0, |node| node.kernel.overflows));
-        let (priorities, intervals) = ([one.0, other.0], [one.1, other.1]);
+        let (priorities, intervals) = ([one.priority, other.priority], [one.interval, other.interval]);
         let way = self.network.longest_delay().max(self.script.setup.quality.longest_delay());
         (same_interval && clean).then_some(Terms { priorities, intervals, overflows, way })
     }
 
-    /// The priority and the interval of a master that runs, speaks and hears, and what its group consists of.
-    fn heard_master(&self, node: NodeIndex, router: RouterPlace) -> Option<(u8, Duration, &[MemberNumber])> {
+    /// A master that runs, speaks and hears.
+    fn heard_master(&self, node: NodeIndex, router: RouterPlace) -> Option<Speaker<'_>> {
         self.nodes.get(node).filter(|node| node.is_awake() && node.kernel.works())?;
         let mut instances = self.instances(node, router.election);
         let instance = instances.find(|instance| instance.numbers().contains(&router.member))?;
         let mut members = instance.numbers().iter().zip(instance.facts().parts());
         let (_, (_, config, member)) = members.find(|(number, _)| **number == router.member)?;
-        let priority = instance.facts().priority(config);
-        member.master.then(|| (priority, config.interval.get(), instance.numbers()))
+        member.master.then(|| Speaker {
+            priority: instance.facts().priority(config),
+            interval: config.interval.get(),
+            numbers: instance.numbers(),
+            complete: instance.facts().members.iter().all(|member| member.master),
+        })
     }
 }
