@@ -38,7 +38,9 @@ impl AnnouncementBudget {
         let mut budgets: Vec<Budget> = collect(origins, |referee| &referee.announcements.0);
         // A group repeats its announcements as a whole: for all members because of what one has heard.
         let others = budgets.iter().any(|budget| budget.others);
-        budgets.iter_mut().for_each(|budget| budget.others = others);
+        for budget in &mut budgets {
+            budget.others = others;
+        }
         Self(budgets)
     }
 
