@@ -7,8 +7,9 @@ use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigErro
 use kube::{Client, Config};
 use thiserror::Error;
 
-/// A connection over which nothing comes for so long is dead: also an idle watch hears a bookmark every minute.
-const READ_TIMEOUT: Duration = Duration::from_secs(90);
+/// A connection over which nothing comes for so long is dead: the API server ends every watch earlier. What must not wait
+/// that long has limits of its own.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 

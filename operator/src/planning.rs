@@ -25,8 +25,8 @@ pub fn draining(world: &World, taints: &BTreeSet<String>) -> BTreeMap<String, Dr
 
 /// What every node must run.
 ///
-/// The plan remembers by the `NodeConfigs`. Where somebody has deleted one, what was planned for it last is remembered: it
-/// comes back as it was.
+/// The plan remembers by the `NodeConfigs`, and by the last plan where one was lost, edited, or has not come back from the
+/// API server yet: what is seen in parts only must not make it choose otherwise.
 pub fn plan(world: &World, draining: &BTreeMap<String, Draining>, last: Option<&Plan>) -> Plan {
     let earlier = remembered(world, last);
     let draining: Vec<String> = draining.keys().cloned().collect();
@@ -58,18 +58,33 @@ fn never_read<K: Cached>(store: &Store<K>) -> impl Iterator<Item = &str> {
     store.unreadable().keys().map(String::as_str).filter(|name| store.get(name).is_none())
 }
 
-fn remembered<'a>(world: &'a World, earlier: Option<&Plan>) -> Cow<'a, [NodeConfig]> {
+fn remembered<'a>(world: &'a World, before: Option<&Plan>) -> Cow<'a, [NodeConfig]> {
     let seen = world.node_configs.objects();
-    let planned = earlier.into_iter().flat_map(|plan| &plan.node_configs);
-    let lost = planned.filter(|(name, _)| !world.node_configs.contains(name) && world.nodes.contains(name));
+    let Some(before) = before else { return Cow::Borrowed(seen) };
+    let planned = |config: &NodeConfig| {
+        let name = config.metadata.name.as_deref()?;
+        before.node_configs.get(name).filter(|spec| **spec != config.spec)
+    };
+    let is_lost = |name: &str| world.node_configs.get(name).is_none() && world.nodes.contains(name);
+    let lost = before.node_configs.iter().filter(|(name, _)| is_lost(name));
     let lost: Vec<NodeConfig> = lost.map(|(name, spec)| NodeConfig::new(name, spec.clone())).collect();
-    if lost.is_empty() { Cow::Borrowed(seen) } else { Cow::Owned([seen, &lost].concat()) }
+    if lost.is_empty() && seen.iter().all(|config| planned(config).is_none()) {
+        return Cow::Borrowed(seen);
+    }
+    let as_planned = seen.iter().map(|config| match planned(config) {
+        None => config.clone(),
+        Some(spec) => {
+            NodeConfig { metadata: config.metadata.clone(), spec: spec.clone(), status: config.status.clone() }
+        }
+    });
+    as_planned.chain(lost).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use holdfast_crds::NodeConfigSpec;
     use kube::runtime::watcher::Event;
     use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
@@ -107,6 +122,18 @@ mod tests {
         assert_eq!(first.node_configs["a"].virtual_routers.len(), 2);
         assert_eq!(remembered(&before, Some(&first)).len(), 1);
         assert_eq!(plan(&before, &BTreeMap::new(), Some(&first)).node_configs, first.node_configs);
+    }
+
+    #[test]
+    fn what_was_planned_counts_until_it_is_seen() {
+        let first = plan(&world([node("a"), virtual_ip("web", "192.0.2.1")]), &BTreeMap::new(), None);
+        let interfaces = json!([{ "name": "eth0", "up": true }]);
+        let edited = json!({ "metadata": { "name": "a" }, "spec": {}, "status": { "interfaces": interfaces } });
+        let after = world([node("a"), virtual_ip("web", "192.0.2.1"), seen(edited, Sighting::NodeConfig)]);
+        assert_eq!(remembered(&after, None)[0].spec, NodeConfigSpec::default(), "nothing was planned yet");
+        let remembered = remembered(&after, Some(&first));
+        assert_eq!(remembered[0].spec, first.node_configs["a"]);
+        assert_eq!(remembered[0].status.as_ref().unwrap().interfaces.len(), 1, "what the agent reports counts");
     }
 
     #[test]

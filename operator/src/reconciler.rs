@@ -28,6 +28,9 @@ use crate::{node_access, node_config, planning};
 /// A plan is made when nothing has changed for this long, and at the latest after the second.
 const PLAN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
+/// A plan is made also when nothing has changed for this long: nothing that was overlooked stays so.
+const RESYNC: Duration = Duration::from_secs(300);
+
 /// What is taken in between two looks at the time.
 const BATCH: usize = 1024;
 
@@ -72,6 +75,7 @@ pub struct Reconciler {
     world: World,
     plan_due: Debounce,
     plan: Option<Arc<Plan>>,
+    planned: Duration,
     draining: BTreeMap<String, Draining>,
     leads: bool,
     /// Whether the report may be out of date, and when it was made.
@@ -89,6 +93,7 @@ impl Reconciler {
             world: World::default(),
             plan_due: Debounce::new(PLAN.0, PLAN.1),
             plan: None,
+            planned: Duration::ZERO,
             draining: BTreeMap::new(),
             leads: false,
             changed: true,
@@ -169,19 +174,21 @@ impl Reconciler {
     }
 
     fn next_work(&self) -> Option<Duration> {
-        let plan = self.plan_due.due().filter(|_| self.may_work());
+        let plan = self.plan_due.due().unwrap_or(self.planned + RESYNC);
+        let plan = self.may_work().then_some(plan);
         plan.into_iter().chain(self.world.heartbeats.next_late(self.shown)).min()
     }
 
     fn work(&mut self) {
         let now = self.clock.now();
-        if self.plan_due.take(now) {
+        if self.plan_due.take(now) || now >= self.planned + RESYNC {
             self.make_plan();
         }
     }
 
     fn make_plan(&mut self) {
         let begun = self.clock.now();
+        self.planned = begun;
         self.draining = planning::draining(&self.world, &self.settings.drain_taints);
         let plan = Arc::new(planning::plan(&self.world, &self.draining, self.plan.as_deref()));
         let configs = node_config::writes(&self.world.node_configs, &self.world.nodes, &plan, &self.draining);

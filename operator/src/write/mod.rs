@@ -129,7 +129,7 @@ pub struct Write {
     pub stamp: Stamp,
 }
 
-/// What is written, and what it was decided by: the same write is not needed twice while nothing new was seen.
+/// What is written, and what it was decided by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// A digest of what is written.

@@ -17,8 +17,7 @@ use crate::drain;
 /// What is read of the answer: parsing all of a large object would cost more than it tells.
 #[derive(Debug, Deserialize)]
 struct Answer {
-    #[serde(rename = "metadata")]
-    _metadata: ObjectMeta,
+    metadata: ObjectMeta,
 }
 
 /// Why a write was not carried out.
@@ -36,28 +35,36 @@ impl From<kube::Error> for WriteError {
     }
 }
 
-/// Carries a write out.
-pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Result<(), WriteError> {
+/// Carries a write out. Returns the version of the object since; none if it is gone.
+pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Result<Option<String>, WriteError> {
     let Target { kind, name } = &write.target;
     match &write.change {
         Change::NodeConfig { plan, draining, .. } => {
             // A node that is not in the plan has nothing to run; its NodeConfig is deleted, not written.
             let Some(spec) = Change::spec(plan, name) else { return Err(WriteError::Overtaken) };
-            apply(client, namespace, *kind, name, &node_config(name, spec, draining.as_deref())).await?;
+            Ok(apply(client, namespace, *kind, name, &node_config(name, spec, draining.as_deref())).await?)
         }
-        Change::Apply(object) | Change::Status { object, .. } => apply(client, namespace, *kind, name, object).await?,
+        Change::Apply(object) | Change::Status { object, .. } => {
+            Ok(apply(client, namespace, *kind, name, object).await?)
+        }
         Change::Delete { uid, resource_version, node } => {
             confirm_gone(client, node).await?;
             let preconditions = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
             let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
             let request = path(*kind, namespace).delete(name, &params).map_err(kube::Error::BuildRequest)?;
             client.request_text(request).await?;
+            Ok(None)
         }
     }
-    Ok(())
 }
 
-async fn apply(client: &Client, namespace: &str, kind: Written, name: &str, object: &Value) -> Result<(), kube::Error> {
+async fn apply(
+    client: &Client,
+    namespace: &str,
+    kind: Written,
+    name: &str,
+    object: &Value,
+) -> Result<Option<String>, kube::Error> {
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let patch = Patch::Apply(object);
     let objects = path(kind, namespace);
@@ -67,7 +74,8 @@ async fn apply(client: &Client, namespace: &str, kind: Written, name: &str, obje
         }
         _ => objects.patch(name, &params, &patch),
     };
-    client.request::<Answer>(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+    let answer = client.request::<Answer>(request.map_err(kube::Error::BuildRequest)?).await?;
+    Ok(answer.metadata.resource_version)
 }
 
 /// A node that is only missing from what was seen must not lose its addresses for it.

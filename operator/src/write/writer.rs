@@ -24,8 +24,8 @@ use crate::metrics::Metrics;
 /// others beside it.
 const CONCURRENCY: usize = 16;
 
-/// An API server that needs longer does not answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// An API server that needs longer does not answer. Large objects take seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait while it is in doubt whether this process leads.
 const DOUBT: Duration = Duration::from_millis(100);
@@ -106,16 +106,17 @@ impl Writer {
         }
     }
 
-    fn note(&self, means: &Means, done: Result<(Write, Result<(), Problem>), JoinError>) {
+    fn note(&self, means: &Means, done: Result<(Write, Result<Option<String>, Problem>), JoinError>) {
         let (write, result) = match done {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         let now = self.clock.now();
         match result {
-            Ok(()) => {
+            Ok(version) => {
                 means.metrics.written(write.target.kind);
-                self.queue().succeeded(&write, now);
+                debug!(target = %write.target, "written");
+                self.queue().succeeded(&write, version, now);
                 // Nobody listens any more when the process ends.
                 let _ = means.reports.send(write);
             }
@@ -133,10 +134,10 @@ impl Writer {
     }
 }
 
-async fn carry_out(means: Arc<Means>, write: Write) -> (Write, Result<(), Problem>) {
+async fn carry_out(means: Arc<Means>, write: Write) -> (Write, Result<Option<String>, Problem>) {
     let sent = timeout(PATIENCE, request::send(&means.client, &means.namespace, &write)).await;
     let result = match sent {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(version)) => Ok(version),
         Ok(Err(WriteError::Request(error))) => Err(Problem { failure: Failure::of(&error), message: explain(&error) }),
         Ok(Err(WriteError::Overtaken)) => {
             Err(Problem { failure: Failure::Conflict, message: "it is not wanted any more".to_owned() })
