@@ -281,9 +281,10 @@ impl Referee {
         self.announcements.judge(&case)?;
         let held = self.handover.judge(&case)?;
         let became_backup = case.situation == Situation::Backup && (case.became(Situation::Backup) || stalled);
-        let heard = patience::claim(&case).filter(|_| input.is_claim());
         let refused = case.refused();
         let before = self.facts.situation;
+        // Who has not been started takes no part, and does not listen.
+        let heard = patience::claim(&case).filter(|_| input.is_claim() && before != Situation::New);
         self.facts.learn(event, situation, held);
         self.facts.refused = refused.or(self.facts.refused);
         if became_backup {
