@@ -84,8 +84,10 @@ struct Contest<'s> {
     /// When the claims of two will have lasted as long as an election takes.
     decided_at: Duration,
     now: Duration,
-    /// The node that the `VirtualIP` names.
-    named: Option<&'s str>,
+    /// The status before.
+    before: Option<&'s VirtualIPStatus>,
+    /// Whether nothing is remembered, so that the status is all there is to go by.
+    is_first_look: bool,
     is_split: bool,
 }
 
@@ -127,17 +129,29 @@ impl<'s> Contest<'s> {
             claims,
             decided_at,
             now,
-            named: subject.before.and_then(|status| status.master.as_deref()),
+            before: subject.before,
+            is_first_look: earlier.is_none(),
         }
     }
 
-    /// Who is surely alive, then who is named in the `VirtualIP`, then who came last.
+    /// Who is surely alive, then who is named in the `VirtualIP`, then who came last. Another operator may have known more.
     fn most_credible(&self, standings: &[Standing<'_>]) -> Option<usize> {
+        let named = self.before.and_then(|status| status.master.as_deref());
         let credibility = |place: &usize| {
-            let name = standings.get(*place).map(|standing| standing.node.name);
-            let claim = name.and_then(|name| self.claims.get(name));
-            let is_alive = claim.is_some_and(|claim| is_confirmed(claim, self.now));
-            (is_alive, name == self.named, claim.map(|claim| claim.ripe), std::cmp::Reverse(*place))
+            let name = standings.get(*place).map(|standing| standing.node.name)?;
+            let claim = self.claims.get(name)?;
+            let known = published(self.before, name).filter(|_| self.is_first_look);
+            let was_superseded = known == Some(RouterState::Unknown);
+            let was_master = known == Some(RouterState::Master);
+            let is_named = named == Some(name);
+            Some((
+                is_confirmed(claim, self.now),
+                is_named && !was_superseded,
+                was_master,
+                is_named,
+                claim.ripe,
+                std::cmp::Reverse(*place),
+            ))
         };
         self.claimants.iter().copied().max_by_key(credibility)
     }
