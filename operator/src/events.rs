@@ -50,7 +50,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct News {
     /// The kind of the object.
-    pub kind: &'static str,
+    pub kind: String,
     /// Its name.
     pub name: String,
     /// Which of that name.
@@ -139,7 +139,7 @@ fn event(news: &News, identity: &str, now: Timestamp) -> Event {
         event_time: Some(MicroTime(now)),
         regarding: Some(ObjectReference {
             api_version: Some(API_VERSION.to_owned()),
-            kind: Some(news.kind.to_owned()),
+            kind: Some(news.kind.clone()),
             name: Some(news.name.clone()),
             uid: news.uid.clone(),
             ..ObjectReference::default()
@@ -166,7 +166,7 @@ mod tests {
 
     fn news(name: &str, note: &str) -> News {
         News {
-            kind: "VirtualIP",
+            kind: "VirtualIP".to_owned(),
             name: name.to_owned(),
             uid: Some("u".to_owned()),
             severity: Severity::Warning,

@@ -44,6 +44,7 @@ pub mod reconciler;
 pub mod report;
 pub mod run;
 pub mod status;
+pub mod statuses;
 pub mod told;
 pub mod transition;
 pub mod watch;

@@ -32,6 +32,12 @@ struct OfNode {
     node: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCondition {
+    virtual_ip: String,
+    condition: String,
+}
+
 /// What the operator counts.
 pub struct Metrics {
     registry: Registry,
@@ -39,6 +45,7 @@ pub struct Metrics {
     unreadable: Gauge,
     silent: Family<OfNode, Gauge>,
     draining: Family<OfNode, Gauge>,
+    conditions: Family<OfCondition, Gauge>,
     watch_failures: Family<OfKind, Counter>,
     writes: Family<OfKind, Counter>,
     write_failures: Family<OfFailure, Counter>,
@@ -72,6 +79,7 @@ impl Metrics {
             unreadable: Gauge::default(),
             silent: Family::default(),
             draining: Family::default(),
+            conditions: Family::default(),
             watch_failures: Family::default(),
             writes: Family::default(),
             write_failures: Family::default(),
@@ -94,6 +102,8 @@ impl Metrics {
         operator.register("unreadable_objects", "Objects that cannot be read", self.unreadable.clone());
         operator.register("node_silent", "1 for a node whose agent is not heard of", self.silent.clone());
         operator.register("node_draining", "1 for a node that is being emptied", self.draining.clone());
+        let conditions = "1 for a condition of a VirtualIP that is true, 0 otherwise; by the one who leads";
+        operator.register("virtual_ip_condition", conditions, self.conditions.clone());
         operator.register("watch_failures", "Watches that were interrupted", self.watch_failures.clone());
         operator.register("writes", "Objects that were written", self.writes.clone());
         operator.register("write_failures", "Writes that failed", self.write_failures.clone());
@@ -154,6 +164,11 @@ impl Metrics {
         self.leads.set(i64::from(leads));
         mark(&self.silent, report.silent_nodes.keys());
         mark(&self.draining, report.draining.keys());
+        self.conditions.clear();
+        for (virtual_ip, condition, is_true) in report.virtual_ips.iter() {
+            let labels = OfCondition { virtual_ip: virtual_ip.to_owned(), condition: condition.to_owned() };
+            self.conditions.get_or_create(&labels).set(i64::from(is_true));
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -173,7 +188,13 @@ fn gauge(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_crds::VirtualIPStatus;
+    use holdfast_crds::condition::{ReadyReason, condition};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
+    use crate::report::Conditions;
 
     #[test]
     fn everything_is_told_by_its_name() {
@@ -183,10 +204,14 @@ mod tests {
         metrics.not_written(Written::VirtualIPStatus, Failure::Refused);
         metrics.planned(Duration::from_millis(2));
         metrics.event_lost();
+        let now = Time(Timestamp::UNIX_EPOCH);
+        let conditions = vec![condition(ReadyReason::MasterElected, "", None, now)];
+        let status = VirtualIPStatus { conditions, ..VirtualIPStatus::default() };
         let report = Report {
             objects: [("VirtualIP", 3)].into(),
             silent_nodes: [("a".to_owned(), "late")].into(),
             draining: [("b".to_owned(), "a taint".to_owned())].into(),
+            virtual_ips: Conditions::of(&[("web".to_owned(), status)].into()),
             ..Report::default()
         };
         let text = metrics.render(&report, true, 4).unwrap();
@@ -194,6 +219,7 @@ mod tests {
             "holdfast_operator_objects{kind=\"VirtualIP\"} 3",
             "holdfast_operator_node_silent{node=\"a\"} 1",
             "holdfast_operator_node_draining{node=\"b\"} 1",
+            "holdfast_operator_virtual_ip_condition{virtual_ip=\"web\",condition=\"Ready\"} 1",
             "holdfast_operator_watch_failures_total{kind=\"Node\"} 1",
             "holdfast_operator_writes_total{kind=\"NodeConfig\"} 1",
             "holdfast_operator_write_failures_total{kind=\"VirtualIP/status\",failure=\"refused\"} 1",

@@ -75,7 +75,7 @@ pub fn news(write: &Write) -> Option<News> {
     };
     let name = write.target.name.clone();
     let (uid, severity) = (uid.clone(), Severity::Normal);
-    Some(News { kind: "NodeConfig", name, uid, severity, reason, action: "Plan", note })
+    Some(News { kind: "NodeConfig".to_owned(), name, uid, severity, reason, action: "Plan", note })
 }
 
 #[cfg(test)]

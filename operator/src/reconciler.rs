@@ -8,25 +8,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_plan::Plan;
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::block_in_place;
 use tokio::time::sleep_until;
 use tracing::{debug, info};
 
+use crate::aggregate::Memory;
 use crate::clock::Clock;
 use crate::debounce::Debounce;
 use crate::drain::Draining;
-use crate::events::Publisher;
+use crate::events::{News, Publisher};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::pods::PodWatches;
-use crate::report::Report;
+use crate::report::{Conditions, Report};
+use crate::statuses::Context;
+use crate::told::Told;
 use crate::world::{Difference, Kind, Sighting, World};
-use crate::write::{Writer, WriterReport, Written};
-use crate::{node_access, node_config, planning};
+use crate::write::{Change, Writer, WriterReport, Written};
+use crate::{node_access, node_config, planning, status, statuses};
 
 /// A plan is made when nothing has changed for this long, and at the latest after the second.
 const PLAN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+
+/// Statuses are put together when nothing has changed for this long, and at the latest after the second.
+const STATUS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 
 /// A plan is made also when nothing has changed for this long: nothing that was overlooked stays so.
 const RESYNC: Duration = Duration::from_secs(300);
@@ -77,6 +84,13 @@ pub struct Reconciler {
     plan: Option<Arc<Plan>>,
     planned: Duration,
     draining: BTreeMap<String, Draining>,
+    status_due: Debounce,
+    /// When the statuses were put together last, and when time alone will change one.
+    judged: Duration,
+    look_again: Option<Duration>,
+    memory: Memory,
+    told: Told,
+    conditions: Conditions,
     leads: bool,
     /// Whether the report may be out of date, and when it was made.
     changed: bool,
@@ -95,6 +109,12 @@ impl Reconciler {
             plan: None,
             planned: Duration::ZERO,
             draining: BTreeMap::new(),
+            status_due: Debounce::new(STATUS.0, STATUS.1),
+            judged: Duration::ZERO,
+            look_again: None,
+            memory: Memory::default(),
+            told: Told::default(),
+            conditions: Conditions::default(),
             leads: false,
             changed: true,
             shown: Duration::ZERO,
@@ -122,8 +142,14 @@ impl Reconciler {
     }
 
     /// What was written is a fact, of which people may want to know.
-    fn tell(&self, write: &WriterReport) {
-        if let Some(news) = node_config::news(write) {
+    fn tell(&mut self, write: &WriterReport) {
+        let mut news: Vec<News> = node_config::news(write).into_iter().collect();
+        if let Change::Status { status, subject, .. } = &write.change
+            && let Some(before) = self.told.written(subject, (**status).clone())
+        {
+            news.extend(statuses::news(subject, &before, status));
+        }
+        for news in news {
             self.surroundings.publisher.publish(news);
         }
     }
@@ -139,6 +165,9 @@ impl Reconciler {
         if difference.plan {
             self.plan_due.note(now);
             self.surroundings.pods.set(self.world.cordoned().collect());
+        }
+        if difference.status {
+            self.status_due.note(now);
         }
         self.changed |= difference != Difference::NONE;
     }
@@ -164,6 +193,7 @@ impl Reconciler {
         let leads = self.surroundings.leadership.borrow_and_update().leads;
         if leads && !self.leads {
             self.plan_due.note(self.clock.now());
+            self.status_due.note(self.clock.now());
         }
         self.leads = leads;
     }
@@ -174,15 +204,29 @@ impl Reconciler {
     }
 
     fn next_work(&self) -> Option<Duration> {
+        let shown = self.world.heartbeats.next_late(self.shown);
+        if !self.may_work() {
+            return shown;
+        }
         let plan = self.plan_due.due().unwrap_or(self.planned + RESYNC);
-        let plan = self.may_work().then_some(plan);
-        plan.into_iter().chain(self.world.heartbeats.next_late(self.shown)).min()
+        // Statuses tell of the plan's verdicts: they wait for a plan that is due.
+        let status = self.status_due.due().into_iter().chain(self.look_again);
+        let status = status.chain(self.world.heartbeats.next_late(self.judged)).min();
+        [Some(plan), status.filter(|_| self.plan_due.due().is_none()), shown].into_iter().flatten().min()
     }
 
     fn work(&mut self) {
         let now = self.clock.now();
         if self.plan_due.take(now) || now >= self.planned + RESYNC {
             self.make_plan();
+            self.status_due.note(now);
+        }
+        if self.plan_due.due().is_some() {
+            return;
+        }
+        let is_time = self.look_again.is_some_and(|due| due <= now);
+        if self.status_due.take(now) || is_time || self.world.heartbeats.became_late(self.judged, now) {
+            self.put_statuses_together();
         }
     }
 
@@ -205,6 +249,23 @@ impl Reconciler {
         self.surroundings.metrics.planned(self.clock.now().saturating_sub(begun));
     }
 
+    fn put_statuses_together(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let monotonic = self.clock.now();
+        let (draining, memory, now) = (&self.draining, &self.memory, Timestamp::now());
+        let aggregate = statuses::aggregate(&self.world, Context { plan, draining, memory, now, monotonic });
+        let writes = statuses::writes(&self.world, &aggregate);
+        debug!(statuses = writes.len(), "put the statuses together");
+        self.told.wait_for(&writes, |subject, status| statuses::is_seen(&self.world, subject, status));
+        self.surroundings.writer.replace(status::KINDS, writes.into_iter().map(|write| write.write));
+        self.look_again = aggregate.look_again.map(|due| due.max(monotonic + STATUS.0));
+        self.conditions = Conditions::of(&aggregate.virtual_ips);
+        self.changed = true;
+        self.memory = aggregate.memory;
+        self.judged = monotonic;
+        self.surroundings.metrics.aggregated(self.clock.now().saturating_sub(monotonic));
+    }
+
     /// Renewals of leases come all the time, and change nothing.
     fn show(&mut self) {
         let now = self.clock.now();
@@ -213,7 +274,7 @@ impl Reconciler {
         }
         self.shown = now;
         let missing: Vec<Kind> = self.world.missing();
-        let report = Report::of(&self.world, missing, &self.draining, now);
+        let report = Report::of(&self.world, missing, &self.draining, &self.conditions, now);
         self.surroundings.report.send_if_modified(|current| {
             let changed = *current != report;
             if changed {

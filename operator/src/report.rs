@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use holdfast_crds::VirtualIPStatus;
 use kube::ResourceExt;
 use serde::Serialize;
 
@@ -24,6 +25,33 @@ pub struct Report {
     pub silent_nodes: BTreeMap<String, &'static str>,
     /// The nodes that are being emptied, and why.
     pub draining: BTreeMap<String, String>,
+    /// How the `VirtualIPs` are, as the one who leads judges them.
+    pub virtual_ips: Conditions,
+}
+
+/// The conditions of `VirtualIPs`: by name and type, the status and the reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Conditions {
+    by_name: BTreeMap<String, BTreeMap<String, (String, String)>>,
+}
+
+impl Conditions {
+    /// Of these statuses.
+    pub fn of(statuses: &BTreeMap<String, VirtualIPStatus>) -> Self {
+        let of_one = |status: &VirtualIPStatus| {
+            let conditions = status.conditions.iter();
+            conditions.map(|one| (one.type_.clone(), (one.status.clone(), one.reason.clone()))).collect()
+        };
+        Self { by_name: statuses.iter().map(|(name, status)| (name.clone(), of_one(status))).collect() }
+    }
+
+    /// Name, type, and whether it is true.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.by_name.iter().flat_map(|(name, conditions)| {
+            conditions.iter().map(|(kind, (status, _))| (name.as_str(), kind.as_str(), status == "True"))
+        })
+    }
 }
 
 impl Report {
@@ -33,8 +61,14 @@ impl Report {
     }
 
     /// Of what was seen until now.
-    pub fn of(world: &World, missing: Vec<Kind>, draining: &BTreeMap<String, Draining>, now: Duration) -> Self {
-        let mut report = Self { missing, ..Self::default() };
+    pub fn of(
+        world: &World,
+        missing: Vec<Kind>,
+        draining: &BTreeMap<String, Draining>,
+        virtual_ips: &Conditions,
+        now: Duration,
+    ) -> Self {
+        let mut report = Self { missing, virtual_ips: virtual_ips.clone(), ..Self::default() };
         report.count(Kind::VirtualIP, &world.virtual_ips);
         report.count(Kind::HealthCheck, &world.health_checks);
         report.count(Kind::VirtualIPGroup, &world.groups);

@@ -2,6 +2,8 @@
 //!
 //! What is written holds the fields of the operator only: `master` and `masterSince` of a VirtualIP belong to the agents.
 
+use std::collections::BTreeMap;
+
 use holdfast_crds::{
     API_VERSION, HealthCheck, HealthCheckStatus, VirtualIP, VirtualIPGroup, VirtualIPGroupStatus, VirtualIPStatus,
 };
@@ -117,15 +119,18 @@ pub struct StatusWrite {
 /// The writes for one kind: the statuses that differ from what was seen, in more than times.
 pub fn writes<K: Reported>(
     seen: &Store<K>,
-    wanted: impl IntoIterator<Item = (String, K::Status)>,
+    wanted: &BTreeMap<String, K::Status>,
     is_same: impl Fn(&K::Status, &K::Status) -> bool,
 ) -> Vec<StatusWrite> {
-    let write = |(name, wanted): (String, K::Status)| {
-        let before = seen.get(&name).and_then(K::status).cloned().unwrap_or_default();
-        let (uid, version) = identity(seen, &name)?;
-        (!is_same(&before, &wanted)).then(|| status_write::<K>(name, uid, version, before, wanted))
+    let write = |(name, wanted): (&String, &K::Status)| {
+        let before = seen.get(name).and_then(K::status);
+        let (uid, version) = identity(seen, name)?;
+        if before.is_some_and(|before| is_same(before, wanted)) {
+            return None;
+        }
+        Some(status_write::<K>(name.clone(), uid, version, before.cloned().unwrap_or_default(), wanted.clone()))
     };
-    wanted.into_iter().filter_map(write).collect()
+    wanted.iter().filter_map(write).collect()
 }
 
 /// Which object it is, and in which version it was seen; none if there is no such object.
@@ -198,7 +203,7 @@ mod tests {
     }
 
     fn only(seen: &Store<VirtualIP>, wanted: VirtualIPStatus) -> StatusWrite {
-        let mut writes = writes(seen, [("web".to_owned(), wanted)], |_, _| false);
+        let mut writes = writes(seen, &[("web".to_owned(), wanted)].into(), |_, _| false);
         assert_eq!(writes.len(), 1);
         writes.remove(0)
     }
@@ -215,8 +220,8 @@ mod tests {
     #[test]
     fn what_is_the_same_or_about_nothing_is_not_written() {
         let seen = store(&json!({}));
-        assert!(writes(&seen, [("web".to_owned(), wanted(1, 0))], |_, _| true).is_empty());
-        assert!(writes(&seen, [("gone".to_owned(), wanted(1, 0))], |_, _| false).is_empty());
+        assert!(writes(&seen, &[("web".to_owned(), wanted(1, 0))].into(), |_, _| true).is_empty());
+        assert!(writes(&seen, &[("gone".to_owned(), wanted(1, 0))].into(), |_, _| false).is_empty());
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod outage;
 mod plan;
 mod quiet;
 mod rights;
+mod status;
 mod support;
 mod unreadable;

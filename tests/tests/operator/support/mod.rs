@@ -1,10 +1,12 @@
 //! What the tests of the operator share.
 
+mod agent;
 mod operator;
 mod stage;
 
 use std::time::Duration;
 
+pub(crate) use self::agent::Agent;
 pub(crate) use self::operator::Operator;
 pub(crate) use self::stage::{NAMESPACE, Stage, apply, virtual_ip};
 
