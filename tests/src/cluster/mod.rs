@@ -9,6 +9,8 @@
 //! | `kubernetes`, `node` | a whole cluster: control plane, three nodes and a client on a LAN |
 //! | `machine`, `pod_images` | what it needs, and what its pods run |
 //! | `forward`, `lock`, `leftovers` | the way into it, one at a time, and nothing left of it |
+//! | `operator` | the operator as a process of this machine |
+//! | `member`, `gate` | a node of the lab whose agent asks an API server, and its way there, which can be cut |
 //! | `audit` | the requests that the API server has answered, by user |
 //! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
 //! | `developer` | a cluster that stays, for a person to play with |
@@ -25,12 +27,15 @@ pub mod crds;
 pub mod developer;
 mod folder;
 mod forward;
+pub mod gate;
 mod kubernetes;
 mod leftovers;
 pub mod lock;
 mod loopback;
 mod machine;
+pub mod member;
 pub mod node;
+mod operator;
 mod place;
 mod pod_images;
 mod programs;
@@ -42,5 +47,7 @@ pub use agent_identity::AgentIdentity;
 pub use api_server::{ApiServer, Component};
 pub use audit::{Audit, Mark, Request};
 pub use kubernetes::{Cluster, Turn};
+pub use member::Member;
 pub use node::Node;
+pub use operator::{NAMESPACE, Operator};
 pub use programs::Programs;

@@ -1,14 +1,13 @@
 //! What the tests of the operator share.
 
 mod agent;
-mod operator;
 mod stage;
 
 use std::time::Duration;
 
 pub(crate) use self::agent::Agent;
-pub(crate) use self::operator::Operator;
-pub(crate) use self::stage::{NAMESPACE, Stage, apply, virtual_ip};
+pub(crate) use self::stage::{Stage, apply, virtual_ip};
+pub(crate) use holdfast_tests::cluster::{NAMESPACE, Operator};
 
 /// For what is done within a second by an operator that has the machine for itself.
 pub(crate) const SHORT: Duration = Duration::from_secs(10);

@@ -14,10 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{LONG, Operator};
-
-/// The namespace of the installation.
-pub(crate) const NAMESPACE: &str = "holdfast";
+use super::{LONG, NAMESPACE, Operator};
 
 static TURN: Mutex<()> = Mutex::const_new(());
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
-use holdfast_tests::lab::Host;
+
+use crate::lab::Host;
 
 /// How the way is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// Connections are carried on.
     Open,
     /// Connections are closed, and new ones as soon as they are made.
@@ -21,7 +22,7 @@ pub(crate) enum Way {
 
 /// A way that can be cut. Ends with the test's process.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate(Arc<Mutex<State>>);
+pub struct Gate(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -31,7 +32,7 @@ struct State {
 
 impl Gate {
     /// Opens a way from `host` to `server`.
-    pub(crate) fn open(host: &Host, server: SocketAddr) -> Result<Self> {
+    pub fn open(host: &Host, server: SocketAddr) -> Result<Self> {
         let listen = || TcpListener::bind(server).with_context(|| format!("cannot listen at {server}"));
         let listener = host.namespace().run(listen)?;
         let gate = Self(Arc::new(Mutex::new(State { way: Way::Open, connections: Vec::new() })));
@@ -46,7 +47,7 @@ impl Gate {
     }
 
     /// Changes the way.
-    pub(crate) fn set(&self, way: Way) {
+    pub fn set(&self, way: Way) {
         let mut state = self.state();
         state.way = way;
         if way == Way::Closed {

@@ -9,13 +9,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use holdfast_tests::cluster::Access;
-use holdfast_tests::lab::{scratch, wait};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::NAMESPACE;
+use super::access::Access;
+use crate::lab::{scratch, wait};
+
+/// The namespace of the installation.
+pub const NAMESPACE: &str = "holdfast";
 
 /// The operator replaces the shell. The job in the background takes the whole process group with it when this process ends,
 /// however it ends.
@@ -26,21 +28,22 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// The process. It ends with the handle.
 #[derive(Debug)]
-pub(crate) struct Operator {
+pub struct Operator {
     name: String,
     child: Child,
     http: SocketAddr,
     folder: TempDir,
+    shows_log: bool,
 }
 
 impl Operator {
     /// Starts one under a name, with the rights of `access`.
-    pub(crate) fn start(access: &Access, name: &str) -> Result<Self> {
+    pub fn start(access: &Access, name: &str) -> Result<Self> {
         Self::start_with(access, name, &[])
     }
 
     /// Starts one with further arguments.
-    pub(crate) fn start_with(access: &Access, name: &str, arguments: &[&str]) -> Result<Self> {
+    pub fn start_with(access: &Access, name: &str, arguments: &[&str]) -> Result<Self> {
         let folder = scratch::folder("operator")?;
         let kubeconfig = folder.path().join("kubeconfig");
         access.write_kubeconfig(&kubeconfig)?;
@@ -52,49 +55,62 @@ impl Operator {
         command.args(arguments).env("NO_COLOR", "1").env("RUST_LOG", "info,holdfast_operator=debug").process_group(0);
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().context("cannot start the operator")?;
-        Ok(Self { name: name.to_owned(), child, http, folder })
+        Ok(Self { name: name.to_owned(), child, http, folder, shows_log: true })
     }
 
     /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         kill(self.pid(), signal).with_context(|| format!("cannot send {signal} to {}", self.name))
     }
 
     /// Waits until it has ended.
-    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> Result<ExitStatus> {
+    pub fn wait_for_end(&mut self, limit: Duration) -> Result<ExitStatus> {
         wait::value(&format!("{} ends", self.name), limit, || Ok(self.child.try_wait()?))
     }
 
+    /// Does not print its log at its end.
+    pub fn hide_log(&mut self) {
+        self.shows_log = false;
+    }
+
+    /// The memory that it occupies now, in bytes.
+    pub fn resident_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).context("cannot read its memory")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("no number")?;
+        Ok(kibibytes << 10)
+    }
+
     /// What it has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Waits until a line of its log has this in it.
-    pub(crate) fn wait_for_log(&self, wanted: &str, limit: Duration) -> Result<()> {
+    pub fn wait_for_log(&self, wanted: &str, limit: Duration) -> Result<()> {
         let what = format!("{} logs {wanted:?}", self.name);
         wait::until(&what, limit, || Ok(self.log().contains(wanted)))
     }
 
     /// Waits until it leads.
-    pub(crate) fn wait_until_it_leads(&self, limit: Duration) -> Result<()> {
+    pub fn wait_until_it_leads(&self, limit: Duration) -> Result<()> {
         wait::until(&format!("{} leads", self.name), limit, || Ok(self.leads()))
     }
 
     /// Whether it says that it leads.
-    pub(crate) fn leads(&self) -> bool {
+    pub fn leads(&self) -> bool {
         self.get("/debug/state").is_ok_and(|(_, state)| state.contains(r#""leads":true"#))
     }
 
     /// Waits until `/readyz` answers so: the status, and something in the body.
-    pub(crate) fn wait_for_readiness(&self, status: u16, wanted: &str, limit: Duration) -> Result<()> {
+    pub fn wait_for_readiness(&self, status: u16, wanted: &str, limit: Duration) -> Result<()> {
         let what = format!("{} answers {status} {wanted:?}", self.name);
         let answers = || self.get("/readyz").is_ok_and(|(found, body)| found == status && body.contains(wanted));
         wait::until(&what, limit, || Ok(answers()))
     }
 
     /// Status and body of a GET.
-    pub(crate) fn get(&self, path: &str) -> Result<(u16, String)> {
+    pub fn get(&self, path: &str) -> Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.http, ANSWER)?;
         stream.set_read_timeout(Some(ANSWER))?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n")?;
@@ -115,7 +131,9 @@ impl Drop for Operator {
         // It may have ended by itself; its guard has not.
         let _ = killpg(self.pid(), Signal::SIGKILL);
         let _ = self.child.wait();
-        println!("--- log of {} ---\n{}", self.name, self.log());
+        if self.shows_log {
+            println!("--- log of {} ---\n{}", self.name, self.log());
+        }
     }
 }
 
