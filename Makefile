@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build demo test unit search sim soak replay fuzz suite suite-kubernetes crds fmt clean \
+.PHONY: help setup packages kubernetes build demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -47,8 +47,11 @@ build: packages ## build all binaries (development profile)
 
 # === the two commands ===
 
-demo: build ## watch three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts, ARGS for other options
-	$(TARGET_DIR)/debug/holdfast-demo $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
+demo: demo-standalone
+
+demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts
+	cargo build -p holdfast-node-agent -p holdfast-tests --bin holdfast-agent --bin holdfast-demo-standalone
+	$(TARGET_DIR)/debug/holdfast-demo-standalone $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
 
 test: packages ## everything that must pass before a change lands (as root); what CI runs
 	@.ci/steps test lint unit search sim suite

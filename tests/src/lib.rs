@@ -8,5 +8,6 @@
 
 pub mod cluster;
 pub mod demo;
+pub mod demo_standalone;
 pub mod images;
 pub mod lab;

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::lab::{sweep, wait};
 
 /// How long killed processes may take to disappear.
-const DEATH: Duration = Duration::from_secs(10);
+const DEATH: Duration = Duration::from_secs(20);
 
 /// Tells the child that it is one.
 const INNER: &str = "HOLDFAST_DEMO_INNER";
@@ -56,11 +56,17 @@ pub fn run() -> Result<ExitCode> {
         }
     });
     let code = exit_code(&mut child)?;
-    sweep::sweep().context("cannot remove what the demo left behind")?;
-    // Before the folder goes: whoever is not dead yet may still write there.
-    wait::until("every process has ended", DEATH, || Ok(reap() == Err(Errno::ECHILD)))?;
+    remove_leftovers().context("cannot remove what the demo left behind")?;
     folder.close().context("cannot remove the temporary folder")?;
     Ok(code)
+}
+
+/// Waits until every process has ended and nothing of theirs is left. A cluster has removers of its own, which are at it at
+/// this moment too, and a sweep may find a thing gone that it saw before.
+fn remove_leftovers() -> Result<()> {
+    wait::until("every process has ended", DEATH, || Ok(sweep::sweep().is_ok() && reap() == Err(Errno::ECHILD)))
+        .or_else(|error| sweep::sweep().and(Err(error)))?;
+    sweep::sweep().map(drop)
 }
 
 /// Collects the orphans that have ended; `ECHILD` when there is none any more, neither ended nor alive.

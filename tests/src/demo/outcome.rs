@@ -4,36 +4,36 @@ use std::fmt;
 use std::time::Duration;
 
 /// One promise and what became of it.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// What happened.
-    pub(super) step: &'static str,
+    pub(crate) step: &'static str,
     /// What was promised.
-    pub(super) expected: String,
+    pub(crate) expected: String,
     /// What was measured.
-    pub(super) measured: String,
+    pub(crate) measured: String,
     /// Whether the promise was kept.
-    pub(super) met: bool,
+    pub(crate) met: bool,
 }
 
-/// All promises of the demo.
+/// All promises of a demo.
 #[derive(Default)]
-pub(super) struct Outcomes(Vec<Outcome>);
+pub(crate) struct Outcomes(Vec<Outcome>);
 
 impl Outcomes {
     /// Adds one, and says it.
-    pub(super) fn add(&mut self, outcome: Outcome) {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
         let verdict = if outcome.met { "as promised" } else { "MISSED" };
         println!("   {} ({}): {verdict}", outcome.measured, outcome.expected);
         self.0.push(outcome);
     }
 
     /// Whether all promises were kept.
-    pub(super) fn all_met(&self) -> bool {
+    pub(crate) fn all_met(&self) -> bool {
         self.0.iter().all(|outcome| outcome.met)
     }
 
     /// Whether the last promise was kept.
-    pub(super) fn last_met(&self) -> bool {
+    pub(crate) fn last_met(&self) -> bool {
         self.0.last().is_none_or(|outcome| outcome.met)
     }
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Outcomes {
 }
 
 /// A duration in milliseconds, or in seconds once they are easier to read.
-pub(super) fn time(duration: Duration) -> String {
+pub(crate) fn time(duration: Duration) -> String {
     if duration < Duration::from_secs(10) {
         format!("{} ms", duration.as_millis())
     } else {

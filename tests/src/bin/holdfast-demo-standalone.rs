@@ -1,4 +1,4 @@
-//! `make demo`: shows on three nodes in network namespaces what Holdfast does, and measures it.
+//! `make demo-standalone`: shows on three nodes in network namespaces what Holdfast does without Kubernetes, and measures it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use holdfast_crds::DurationString;
-use holdfast_tests::demo::{self, guard};
+use holdfast_tests::demo::guard;
+use holdfast_tests::demo_standalone;
 
 /// Three nodes hold the addresses of docs/examples/classic while everything is done to them. Needs root.
 #[derive(Debug, Parser)]
@@ -22,5 +23,5 @@ fn main() -> Result<ExitCode> {
         return guard::run();
     }
     guard::listen_to_signals_again()?;
-    Ok(if demo::run(interval)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if demo_standalone::run(interval)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::cluster::{Cluster, Node, PATIENCE};
 use super::manifests::Manifests;
-use super::outcome::{Outcome, Outcomes, time};
+use crate::demo::outcome::{Outcome, Outcomes, time};
 use crate::lab::addresses::{AddressWatch, Change};
 use crate::lab::holder_report::HolderReport;
 use crate::lab::{Holders, Host, ProbeReport, Prober, stall};
