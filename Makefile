@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes crds fmt clean \
+.PHONY: help setup packages kubernetes build demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -117,6 +117,11 @@ suite: build ## the lab: agents, keepalived and real packets in network namespac
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
 	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes \
 		--test cluster_nodes --test cluster_end
+
+figures: packages kubernetes ## measure what Holdfast costs a cluster, as a table (as root); ARGS=plan, change or failover for one
+	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \
+		--bin holdfast-operator --bin holdfast-agent --bin holdfast-figures
+	$(TARGET_DIR)/release/holdfast-figures $(ARGS)
 
 soak: SECONDS ?= 3600
 soak: packages ## simulate for long; SECONDS=3600; a failure prints its seed
