@@ -9,3 +9,4 @@ mod objects;
 mod reference;
 mod rules;
 mod schema;
+mod status_page;
