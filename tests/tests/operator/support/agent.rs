@@ -1,34 +1,114 @@
 //! A node's agent, played by the test: its Lease and the status of its NodeConfig.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
+use futures::TryStreamExt;
 use holdfast_crds::{NodeConfig, RouterState};
 use holdfast_tests::cluster::wait;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use super::{NAMESPACE, SHORT, Stage};
 
-/// The agent of a node.
+/// How often an agent renews its Lease.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What the agent has to say of a virtual router.
+#[derive(Clone, Debug)]
+struct Saying {
+    router: String,
+    state: RouterState,
+    problems: Value,
+}
+
+/// The agent of a node. Alive until it is dropped.
 pub(crate) struct Agent {
+    node: &'static str,
+    configs: Api<NodeConfig>,
+    saying: watch::Sender<Option<Saying>>,
+    life: JoinHandle<Result<()>>,
+}
+
+impl Agent {
+    /// An agent that renews its Lease, and has nothing to report yet.
+    pub(crate) async fn start(stage: &Stage, node: &'static str) -> Result<Self> {
+        let (saying, heard) = watch::channel(None);
+        let leases = Api::namespaced(stage.client.clone(), NAMESPACE);
+        let configs = stage.node_configs();
+        let life = Life { node, leases, configs: configs.clone() };
+        life.beat().await?;
+        Ok(Self { node, configs, saying, life: tokio::spawn(life.live(heard)) })
+    }
+
+    /// Waits until the node is told of a virtual router, and reports its state, and problems with it; from now on also
+    /// whenever the node is told something new.
+    pub(crate) async fn report(&self, router: &str, state: RouterState, problems: &Value) -> Result<()> {
+        self.saying.send_replace(Some(Saying { router: router.to_owned(), state, problems: problems.clone() }));
+        let is_reported = |config: &NodeConfig| {
+            let status = config.status.as_ref();
+            status.is_some_and(|status| {
+                let mut routers = status.virtual_routers.iter();
+                status.observed_generation == config.metadata.generation
+                    && routers.any(|one| one.name == router && one.state == state)
+            })
+        };
+        let what = format!("{router} is {state:?} there");
+        let reported = wait::until(&self.configs, self.node, &what, SHORT, is_reported).await;
+        reported.map(drop).with_context(|| format!("the agent lives: {}", !self.life.is_finished()))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.life.abort();
+    }
+}
+
+/// What an agent does all the time.
+struct Life {
     node: &'static str,
     leases: Api<Lease>,
     configs: Api<NodeConfig>,
 }
 
-impl Agent {
-    /// An agent that has renewed its Lease once.
-    pub(crate) async fn start(stage: &Stage, node: &'static str) -> Result<Self> {
-        let leases = Api::namespaced(stage.client.clone(), NAMESPACE);
-        let agent = Self { node, leases, configs: stage.node_configs() };
-        agent.beat().await?;
-        Ok(agent)
+impl Life {
+    async fn live(self, mut heard: watch::Receiver<Option<Saying>>) -> Result<()> {
+        let own = watcher::Config::default().fields(&format!("metadata.name={}", self.node));
+        let mut told = pin!(watcher(self.configs.clone(), own).applied_objects());
+        let mut heartbeat = interval(HEARTBEAT);
+        let mut config = None;
+        let mut reported = None;
+        loop {
+            tokio::select! {
+                _ = heartbeat.tick() => self.beat().await?,
+                changed = heard.changed() => {
+                    changed?;
+                    reported = None;
+                }
+                now = told.try_next() => config = now?,
+            }
+            let saying = heard.borrow_and_update().clone();
+            if let (Some(saying), Some(config)) = (saying, &config)
+                && reported != config.metadata.generation
+                && config.spec.virtual_routers.iter().any(|one| one.name == saying.router)
+            {
+                self.report(config, &saying).await?;
+                reported = config.metadata.generation;
+            }
+        }
     }
 
-    /// Renews the Lease.
-    pub(crate) async fn beat(&self) -> Result<()> {
+    async fn beat(&self) -> Result<()> {
         let name = format!("holdfast-agent-{}", self.node);
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name },
@@ -41,19 +121,15 @@ impl Agent {
         Ok(())
     }
 
-    /// Waits until the node is told of a virtual router, and reports its state, and problems with it.
-    pub(crate) async fn report(&self, router: &str, state: RouterState, problems: &Value) -> Result<()> {
-        let is_told = |config: &NodeConfig| config.spec.virtual_routers.iter().any(|one| one.name == router);
-        let config = wait::until(&self.configs, self.node, &format!("is told of {router}"), SHORT, is_told).await?;
-        let generation = config.metadata.generation.context("a generation")?;
+    async fn report(&self, config: &NodeConfig, saying: &Saying) -> Result<()> {
         let status = json!({
             "apiVersion": "holdfast.dev/v1alpha1", "kind": "NodeConfig", "metadata": { "name": self.node },
             "status": {
-                "observedGeneration": generation, "agentVersion": "test",
+                "observedGeneration": config.metadata.generation, "agentVersion": "test",
                 "interfaces": [{ "name": "eth0", "up": true }],
                 "virtualRouters": [{
-                    "name": router, "state": state, "priority": 100, "interface": "eth0",
-                    "since": "2026-01-01T00:00:00Z", "reason": "as the test says", "problems": problems,
+                    "name": saying.router, "state": saying.state, "priority": 100, "interface": "eth0",
+                    "since": "2026-01-01T00:00:00Z", "reason": "as the test says", "problems": saying.problems,
                 }],
             },
         });
