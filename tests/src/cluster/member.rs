@@ -38,12 +38,17 @@ impl Member {
         Ok(Self { agent: None, gate, host, folder: scratch::folder("member")? })
     }
 
-    /// Starts the agent with a kubeconfig.
+    /// Starts the agent with a kubeconfig; its Lease is in the namespace `default`.
     pub fn start(&mut self, access: &Access) -> Result<()> {
+        self.start_in(access, "default")
+    }
+
+    /// The same for an installation in another namespace.
+    pub fn start_in(&mut self, access: &Access, namespace: &str) -> Result<()> {
         let kubeconfig = self.folder.path().join("kubeconfig");
         access.write_kubeconfig(&kubeconfig)?;
         let mut command = self.command()?;
-        command.arg("--kubeconfig").arg(kubeconfig).args(["--namespace", "default"]);
+        command.arg("--kubeconfig").arg(kubeconfig).args(["--namespace", namespace]);
         self.spawn(command)
     }
 

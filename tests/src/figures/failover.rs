@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::scene::{self, AT_ONCE};
 use super::table::{Figure, time};
 use super::{requests, watching};
-use crate::cluster::{ApiServer, Member, Operator};
+use crate::cluster::{ApiServer, Member, NAMESPACE, Operator};
 use crate::lab::Lan;
 
 /// The nodes, the best first: name and priority.
@@ -46,7 +46,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>> {
     operator.hide_log();
     operator.wait_until_it_leads(LIMIT)?;
     for member in &mut members {
-        member.start(&server.user(member.host.name(), Some("system:masters"))?)?;
+        member.start_in(&server.user(member.host.name(), Some("system:masters"))?, NAMESPACE)?;
         member.agent()?.hide_log();
     }
     let vips: Api<VirtualIP> = Api::all(client.clone());
