@@ -81,7 +81,10 @@ fn no_backup(judgement: &Judgement<'_>, standings: &[Standing<'_>], programmed: 
     let planned: Vec<&Standing<'_>> = standings.iter().filter(|standing| standing.is_planned()).collect();
     let (ready, _) = backups(judgement, standings);
     let has_backup = ready > 0 || planned.iter().any(|standing| standing.state == RouterState::Backup);
-    if has_backup || judgement.in_transit || programmed == ProgrammedReason::Pending {
+    // Before the first election, routers wait for the first results of their checks.
+    let is_beginning = judgement.mastership == Mastership::Vacant
+        && planned.iter().any(|standing| standing.state == RouterState::Init);
+    if has_backup || is_beginning || judgement.in_transit || programmed == ProgrammedReason::Pending {
         return None;
     }
     match planned.as_slice() {

@@ -1,6 +1,6 @@
 //! The condition Degraded, one reason after the other.
 
-use holdfast_crds::RouterState::{Fault, Master};
+use holdfast_crds::RouterState::{Fault, Init, Master};
 use holdfast_crds::{HealthCheckReference, LabelSelector, RouterProblemReason, VirtualIPSpec};
 use holdfast_operator::heartbeat::Heartbeat::Late;
 
@@ -60,6 +60,21 @@ fn what_has_not_begun_yet_does_not_lack_anything() {
     cluster.look();
     assert_eq!(cluster.is("web", "Programmed"), ("False", "Pending"));
     assert_eq!(cluster.is("web", "Degraded"), ("False", "AsExpected"));
+}
+
+#[test]
+fn routers_that_wait_for_their_first_checks_are_backups_soon() {
+    let mut cluster = Cluster::of(&["a", "b"]);
+    cluster.create("web", VirtualIPSpec::new(["192.0.2.1"]));
+    cluster.carry_out();
+    cluster.state("a", "web", Init, 10);
+    cluster.state("b", "web", Init, 10);
+    cluster.look();
+    assert_eq!(cluster.is("web", "Programmed"), ("True", "Programmed"));
+    assert_eq!(cluster.is("web", "Degraded"), ("False", "AsExpected"));
+    cluster.state("a", "web", Master, 12);
+    cluster.look();
+    assert_eq!(cluster.is("web", "Degraded"), ("True", "NoBackup"), "now there is something to take over");
 }
 
 fn with_check(reverse: bool) -> Cluster {
