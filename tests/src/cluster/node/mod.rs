@@ -78,9 +78,12 @@ impl Node {
     pub(super) fn power_off(&mut self, lan: &Lan) -> Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         running.boot.hide_log();
+        // The link first: while programs are being killed, which takes half a second, the kernel would answer for the node's
+        // addresses. And the kernel frees the links of a namespace some time after the namespace: the next boot wants this
+        // one's name.
+        lan.namespace().ip(&format!("link del {}", Lan::port(&running.host)))?;
         running.host.kill_everything();
-        // The kernel frees the links of a namespace some time after the namespace: the next boot wants this one's name.
-        lan.namespace().ip(&format!("link del {}", Lan::port(&running.host))).map(drop)
+        Ok(())
     }
 
     /// Its name, which is also the name of the Node object.
