@@ -67,6 +67,10 @@ pub struct VirtualRouter {
     /// The name of the VirtualIP.
     #[serde(rename = "virtualIP")]
     pub virtual_ip: String,
+    /// The UID of the VirtualIP, if it comes from an API server. One that was deleted and made again has another: its
+    /// status knows nothing of the master yet.
+    #[serde(default, rename = "virtualIPUID", skip_serializing_if = "Option::is_none")]
+    pub virtual_ip_uid: Option<String>,
     /// The name of the group it moves with.
     pub group: String,
     /// The address family.

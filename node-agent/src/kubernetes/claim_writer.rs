@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::health::Operation;
 use super::news::{Ending, News, changed};
 use super::programmed::Programmed;
+use super::remade::{Objects, Remade};
 use super::requests::{apply_status, metadata_of_status};
 use super::status::time;
 use crate::app::PATIENCE;
@@ -67,10 +68,10 @@ impl ClaimWriter {
         let (mut claims, mut attempts) = (Claims::new(self.state.load_claims()), JoinSet::new());
         let mut saved = claims.claimed();
         let mut regained = self.attempt.connection.regained();
-        let (mut object, mut look) = (None, true);
+        let (mut objects, mut look) = (Objects::default(), true);
         while !self.ending.has_come() {
             if std::mem::take(&mut look) {
-                self.look(&mut claims, &mut object).await;
+                self.look(&mut claims, &mut objects).await;
             }
             self.save(&claims, &mut saved);
             self.start(&mut claims, &mut attempts);
@@ -79,7 +80,7 @@ impl ClaimWriter {
                 () = self.news.next() => look = true,
                 Some(ended) = attempts.join_next() => finish(&mut claims, ended),
                 () = changed(&mut self.programmed) => look = true,
-                () = changed(&mut regained) => claims.doubt_all(),
+                () = changed(&mut regained) => claims.begin_all_anew(),
                 () = self.ending.wait() => {}
                 () = sleep_until(next.unwrap_or_else(far_away).into()), if next.is_some() => {}
                 () = sleep(LOOK) => look = true,
@@ -96,21 +97,16 @@ impl ClaimWriter {
         }
     }
 
-    async fn look(&mut self, claims: &mut Claims, object: &mut Option<String>) {
-        let identity = self.programmed.borrow_and_update().identity.clone();
-        if let Some(identity) = identity
-            && object.as_ref() != Some(&identity.uid)
-        {
-            // Where the NodeConfig was made anew, the VirtualIPs may have been too.
-            if object.replace(identity.uid).is_some() {
-                claims.doubt_all();
-            }
+    async fn look(&mut self, claims: &mut Claims, objects: &mut Objects) {
+        match objects.see(&self.programmed.borrow_and_update()) {
+            Remade::Everything => claims.begin_all_anew(),
+            Remade::VirtualIPs(names) => names.iter().for_each(|name| claims.begin_anew(name)),
         }
         let met_again = self.news.take_met_again();
         let Ok(Some(snapshot)) = timeout(PATIENCE, self.attempt.election.snapshot()).await else { return };
         claims.look(&snapshot.virtual_routers);
         // Before that, what this node has may only be what it had.
-        if object.is_some() {
+        if objects.are_known() {
             claims.disown_missing(&snapshot.virtual_routers);
         }
         for router in snapshot.virtual_routers.iter().filter(|router| met_again.contains(&router.name)) {

@@ -51,6 +51,8 @@ struct Entry {
     written: Written,
     /// Whether an attempt is under way.
     busy: bool,
+    /// Whether what that attempt writes is in doubt already.
+    doubted: bool,
     not_before: Option<Instant>,
     backoff: Backoff,
     /// Whether the node still has the VirtualIP.
@@ -116,20 +118,21 @@ impl Claims {
 
     /// Somebody else may have claimed the VirtualIP meanwhile: what was written is written again.
     pub(super) fn doubt(&mut self, virtual_ip: &str) {
-        if let Some(entry) = self.entries.get_mut(virtual_ip).filter(|entry| matches!(entry.wish, Wish::Claim(_))) {
-            entry.written = Written::Unknown;
+        if let Some(entry) = self.entries.get_mut(virtual_ip) {
+            entry.doubt();
         }
     }
 
-    /// The same for all, and at once: the API server is there again, or the objects are others.
-    pub(super) fn doubt_all(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.not_before = None;
-            entry.backoff.reset();
-            if matches!(entry.wish, Wish::Claim(_)) {
-                entry.written = Written::Unknown;
-            }
+    /// The same, and at once: the object is another one, and what failed with the old one says nothing.
+    pub(super) fn begin_anew(&mut self, virtual_ip: &str) {
+        if let Some(entry) = self.entries.get_mut(virtual_ip) {
+            entry.begin_anew();
         }
+    }
+
+    /// The same for all: the API server is there again, or all objects may be others.
+    pub(super) fn begin_all_anew(&mut self) {
+        self.entries.values_mut().for_each(Entry::begin_anew);
     }
 
     /// Up to `count` things to write now, claims first: somebody waits for those.
@@ -187,7 +190,22 @@ impl Claims {
 
 impl Entry {
     fn new(wish: Wish, written: Written) -> Self {
-        Self { wish, written, busy: false, not_before: None, backoff: Backoff::new(LONGEST_WAIT), present: true }
+        let backoff = Backoff::new(LONGEST_WAIT);
+        Self { wish, written, busy: false, doubted: false, not_before: None, backoff, present: true }
+    }
+
+    /// A release removes only what this node has written: that needs no repetition.
+    fn doubt(&mut self) {
+        if matches!(self.wish, Wish::Claim(_)) {
+            self.written = Written::Unknown;
+            self.doubted = self.busy;
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.not_before = None;
+        self.backoff.reset();
+        self.doubt();
     }
 
     fn may_be_named(&self) -> bool {
@@ -203,7 +221,7 @@ impl Entry {
     }
 
     fn succeed(&mut self, wish: Wish) {
-        self.written = Written::Wish(wish);
+        self.written = if std::mem::take(&mut self.doubted) { Written::Unknown } else { Written::Wish(wish) };
         self.not_before = None;
         self.backoff.reset();
     }
@@ -402,8 +420,32 @@ mod tests {
         claims.doubt("web");
         assert_eq!(claims.take(9, now), web(claim(1)), "a partition has healed: the other master had claimed it");
         claims.finish("web", claim(1), Outcome::Written, now);
-        claims.doubt_all();
+        claims.begin_all_anew();
         assert_eq!(claims.take(9, now), web(claim(1)), "releases need no repetition");
+    }
+
+    #[test]
+    fn a_virtual_ip_that_was_made_again_is_claimed_again_at_once() {
+        let now = Instant::now();
+        let mut claims = settled(&[master("web", 1), master("other", 1)], now);
+        claims.begin_anew("web");
+        assert_eq!(claims.take(9, now), web(claim(1)));
+        claims.finish("web", claim(1), Outcome::Failed(FailureKind::NotFound), now);
+        claims.begin_anew("web");
+        assert_eq!(claims.take(9, now), web(claim(1)), "the wait was for the old one");
+    }
+
+    #[test]
+    fn a_claim_that_may_have_been_written_to_the_old_object_is_written_again() {
+        let now = Instant::now();
+        let mut claims = Claims::default();
+        claims.look(&[master("web", 1)]);
+        claims.take(9, now);
+        claims.begin_anew("web");
+        claims.finish("web", claim(1), Outcome::Written, now);
+        assert_eq!(claims.take(9, now), web(claim(1)));
+        claims.finish("web", claim(1), Outcome::Written, now);
+        assert!(claims.is_settled());
     }
 
     #[test]

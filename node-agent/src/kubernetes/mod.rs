@@ -21,6 +21,7 @@
 //! | `status.rs`, `problems.rs`, `sightings.rs` | the status (pure) |
 //! | `pace.rs`, `status_writer.rs` | when to write it (pure), and writing it |
 //! | `claims.rs`, `claim_writer.rs` | which masters to write (pure), and writing them |
+//! | `remade.rs` | which objects are others than before (pure) |
 //! | `heartbeat.rs` | the Lease |
 //! | `requests.rs` | what the client library lacks |
 
@@ -38,6 +39,7 @@ mod news;
 mod pace;
 mod problems;
 mod programmed;
+mod remade;
 mod requests;
 mod seen;
 mod sightings;

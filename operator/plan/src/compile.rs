@@ -112,6 +112,7 @@ fn virtual_router(
     VirtualRouter {
         name: router_name(member, family),
         virtual_ip: member.name.to_owned(),
+        virtual_ip_uid: member.vip.metadata.uid.clone(),
         group: unit.name.clone(),
         family,
         interface: spec.interface_on(&node.name, &node.labels).map(str::to_owned),

@@ -21,6 +21,18 @@ fn defaults_are_filled_in_by_protocol_version() {
 }
 
 #[test]
+fn a_virtual_ip_that_was_made_again_changes_the_config_though_it_asks_for_the_same() {
+    let made_as = |uid: &str| {
+        let mut web = vip("web", "192.0.2.10");
+        web.metadata.uid = Some(uid.to_owned());
+        World { virtual_ips: vec![web], nodes: vec![node("a")], ..World::default() }
+    };
+    let first = made_as("1").plan();
+    let again = made_as("2").after(&first).plan();
+    assert_ne!(first.node_configs["a"], again.node_configs["a"], "or no agent could know that it must claim it anew");
+}
+
+#[test]
 fn each_node_gets_its_own_interface() {
     let entry = NodeInterface { node_name: Some("a".into()), node_selector: None, interface: "ens3".into() };
     let web = vip_with("web", "192.0.2.10", |spec| {
