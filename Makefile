@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures crds fmt clean \
+.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -44,6 +44,12 @@ kubernetes: packages ## build the Kubernetes that the tests run, once for each s
 
 build: packages ## build all binaries (development profile)
 	cargo build --bins
+
+images: packages ## build both container images, and print their digests and sizes; PROFILE=dev for quick ones, as the tests use
+	.ci/images $(TARGET_DIR)/images
+
+images-reproducible: packages ## build them twice, in two places, and compare; PROFILE=dev for less time
+	.ci/images-reproducible
 
 # === the two commands ===
 

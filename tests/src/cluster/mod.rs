@@ -10,6 +10,7 @@
 //! | `machine`, `pod_images` | what it needs, and what its pods run |
 //! | `forward`, `lock`, `leftovers` | the way into it, one at a time, and nothing left of it |
 //! | `operator` | the operator as a process of this machine |
+//! | `chart`, `release` | what the chart renders, and Holdfast installed with it |
 //! | `member`, `gate` | a node of the lab whose agent asks an API server, and its way there, which can be cut |
 //! | `audit` | the requests that the API server has answered, by user |
 //! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
@@ -23,6 +24,7 @@ mod arguments;
 mod audit;
 mod authority;
 pub mod blocking;
+pub mod chart;
 pub mod crds;
 pub mod developer;
 mod folder;
@@ -39,6 +41,7 @@ mod operator;
 mod place;
 mod pod_images;
 mod programs;
+mod release;
 mod server;
 pub mod wait;
 
@@ -51,3 +54,4 @@ pub use member::Member;
 pub use node::Node;
 pub use operator::{NAMESPACE, Operator};
 pub use programs::Programs;
+pub use release::Release;

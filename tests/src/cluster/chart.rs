@@ -1,0 +1,76 @@
+//! The chart, without a cluster: what it renders, and what its linter says.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::Programs;
+
+/// The folder of the chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/holdfast");
+
+/// Helm, of the version that is pinned in `tests/cluster`. It needs no cluster for what is done here.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    helm: PathBuf,
+}
+
+impl Chart {
+    /// Finds Helm.
+    pub fn find() -> Result<Self> {
+        Ok(Self { helm: Programs::find()?.built("helm")? })
+    }
+
+    /// Everything that an installation with these values consists of, in the order of the templates; custom resource
+    /// definitions included.
+    pub fn render(&self, release: &str, namespace: &str, values: &Value) -> Result<Vec<Value>> {
+        let output = self.run(&["template", release, CHART, "--namespace", namespace], values)?;
+        objects(&succeeded(output)?)
+    }
+
+    /// What a user reads after the installation. It is not part of [`Chart::render`].
+    pub fn notes(&self, release: &str, namespace: &str, values: &Value) -> Result<String> {
+        let arguments = ["install", release, CHART, "--namespace", namespace, "--dry-run=client", "--create-namespace"];
+        let text = succeeded(self.run(&arguments, values)?)?;
+        let (_, notes) = text.split_once("NOTES:\n").with_context(|| format!("no notes in {text}"))?;
+        Ok(notes.to_owned())
+    }
+
+    /// Helm's own linter, which must have nothing to say.
+    pub fn lint(&self, values: &Value) -> Result<()> {
+        succeeded(self.run(&["lint", CHART, "--strict", "--quiet"], values)?).map(drop)
+    }
+
+    fn run(&self, arguments: &[&str], values: &Value) -> Result<Output> {
+        let mut helm = Command::new(&self.helm);
+        helm.args(arguments);
+        with_values(helm, values)
+    }
+}
+
+/// Runs helm with values, which it reads from its standard input: JSON is YAML.
+pub(super) fn with_values(mut helm: Command, values: &Value) -> Result<Output> {
+    helm.args(["--values", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = helm.spawn().context("cannot run helm")?;
+    let mut input = running.stdin.take().context("helm listens")?;
+    input.write_all(values.to_string().as_bytes()).context("cannot write values")?;
+    drop(input);
+    running.wait_with_output().context("cannot wait for helm")
+}
+
+/// What it has printed, if it has succeeded; else an error with everything it has said.
+pub(super) fn succeeded(output: Output) -> Result<String> {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        bail!("helm failed ({}):\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(said)
+}
+
+fn objects(yaml: &str) -> Result<Vec<Value>> {
+    let documents: Vec<Option<Value>> = serde_saphyr::from_multiple(yaml).context("helm has rendered no YAML")?;
+    Ok(documents.into_iter().flatten().collect())
+}
