@@ -12,6 +12,12 @@ pub const DOWN_INTERVALS: u32 = 3;
 /// keepalived sends its advert, then adds its addresses, then announces them, up to 8 ms later under load.
 pub const SUCCESSOR_GRACE: Duration = Duration::from_millis(50);
 
+/// How long after a takeover nobody is asked whether he answers for the addresses too.
+///
+/// A predecessor whose agent was killed has them until their lifetime in its kernel ends: up to 3.2 s after its last word
+/// (measured). That is no conflict with anybody, and is over by itself.
+pub const PREDECESSOR_GRACE: Duration = Duration::from_secs(4);
+
 /// The least time between two answers to routers that should not be master.
 pub const MINIMUM_REANNOUNCE_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -8,6 +8,7 @@ use crate::action::{Action, Notice, State};
 use crate::event::MemberIndex;
 use crate::time::Instant;
 use crate::timers::MemberTimer;
+use crate::timing;
 use crate::wire::MacAddress;
 
 /// Between two announcements of the schedule there is at least this much: those that a late wake-up missed, and those
@@ -45,11 +46,10 @@ impl Group {
         }
     }
 
-    /// The next announcement of a takeover. It also asks whether anyone else answers for the addresses: by now the
-    /// predecessor has let them go.
+    /// The next announcement of a takeover.
     pub(super) fn continue_announcements(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         self.announce_all(index, actions);
-        self.probe_all(index, actions);
+        self.probe_all(now, index, actions);
         let Some((_, member)) = self.part(index) else { return };
         member.announced = member.announced.saturating_add(1);
         self.schedule_announcement(now, index);
@@ -57,7 +57,7 @@ impl Group {
 
     pub(super) fn refresh_announcements(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
         self.announce_all(index, actions);
-        self.probe_all(index, actions);
+        self.probe_all(now, index, actions);
         let Some((config, member)) = self.part(index) else { return };
         if let Some(refresh) = config.announcements.refresh {
             member.timers.set(MemberTimer::Refresh, now.saturating_add(refresh));
@@ -124,8 +124,12 @@ impl Group {
         }
     }
 
-    fn probe_all(&mut self, index: MemberIndex, actions: &mut Vec<Action>) {
-        let Some((config, _)) = self.part(index) else { return };
+    /// Asks whether anyone else answers for the addresses, once every predecessor has let them go.
+    fn probe_all(&mut self, now: Instant, index: MemberIndex, actions: &mut Vec<Action>) {
+        let Some((config, member)) = self.part(index) else { return };
+        if now < member.last_takeover.saturating_add(timing::PREDECESSOR_GRACE) {
+            return;
+        }
         actions.extend(config.addresses.iter().map(|address| Action::Probe { member: index, address: *address }));
     }
 }

@@ -1,6 +1,6 @@
 //! Telling neighbours where the addresses are, and how often (`vrrp.md` section 4, RFC 9568 section 6.4).
 
-use holdfast_vrrp::{Announcements, Event, MemberConfig, State};
+use holdfast_vrrp::{Action, Announcements, Event, MemberConfig, State};
 
 use crate::support::*;
 
@@ -47,11 +47,26 @@ fn a_master_repeats_its_announcements_as_often_as_it_is_told() {
 
 #[test]
 fn every_repetition_asks_whether_anyone_else_answers() {
-    let mut router = master_with(Announcements { refresh: Some(ms(1_500)), ..schedule(1, 0) });
+    let mut router = master_with(Announcements { refresh: Some(ms(4_500)), ..schedule(5, 5_000) });
+    router.pass(ms(4_000));
 
-    let actions = router.pass(ms(1_500));
+    // At 4.5 s, at 5 s, and at 9 s.
+    for pause in [500, 500, 4_000] {
+        let actions = router.pass(ms(pause));
 
-    assert!(actions.contains(&holdfast_vrrp::Action::Probe { member: FIRST, address: ip(VIP) }), "{actions:?}");
+        assert!(actions.contains(&Action::Probe { member: FIRST, address: ip(VIP) }), "{actions:?}");
+    }
+}
+
+#[test]
+fn a_predecessor_that_was_killed_may_answer_until_its_kernel_has_forgotten_the_address() {
+    let mut router = master_with(schedule(5, 5_000));
+
+    for _ in 0..3_999 {
+        let actions = router.pass(ms(1));
+
+        assert!(!actions.iter().any(|action| matches!(action, Action::Probe { .. })), "{actions:?}");
+    }
 }
 
 #[test]
