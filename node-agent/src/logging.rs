@@ -27,13 +27,13 @@ pub use narrator::Narrator;
 
 use crate::cli::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise. Libraries tell of every request that fails; the agent tells of what
-/// that comes to, once.
-const DEFAULT_FILTER: &str = "info,kube_client=off,hickory_resolver=off,hickory_net=off";
+/// Libraries tell of every request that fails; the agent tells of what that comes to, once.
+const QUIET: &str = "kube_client=off,hickory_resolver=off,hickory_net=off";
 
-/// Starts the log on standard error. `RUST_LOG` sets what is logged.
+/// Starts the log on standard error. `RUST_LOG` sets what is logged; `info` if it is not set.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(filter(&wanted)).unwrap_or_else(|_| EnvFilter::new(filter("")));
     match format {
         LogFormat::Text => {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -45,6 +45,15 @@ pub fn start(format: LogFormat) {
     }
 }
 
+/// What is wanted, without those libraries unless one of them is asked for.
+fn filter(wanted: &str) -> String {
+    match wanted {
+        "" => format!("info,{QUIET}"),
+        wanted if wanted.contains("kube") || wanted.contains("hickory") => wanted.to_owned(),
+        wanted => format!("{wanted},{QUIET}"),
+    }
+}
+
 /// One object a line: the fields of the event beside its message, and those of the span below `span`.
 fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
@@ -52,4 +61,16 @@ where
 {
     let log = fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     log.json().flatten_event(true).with_span_list(false).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_quiet_unless_somebody_asks_for_them() {
+        assert_eq!(filter(""), format!("info,{QUIET}"));
+        assert_eq!(filter("debug"), format!("debug,{QUIET}"));
+        assert_eq!(filter("info,kube_client=debug"), "info,kube_client=debug");
+    }
 }
