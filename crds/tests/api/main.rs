@@ -5,6 +5,7 @@
 
 mod defaults;
 mod definitions;
+mod links;
 mod objects;
 mod reference;
 mod rules;

@@ -1,7 +1,7 @@
 //! The objects that are measured with.
 //!
-//! Networks end at a rack: a rack has an interface of its own name, and up to 255 VirtualIPs, since there are not more virtual
-//! router IDs. Its VirtualIPs are for its nodes only.
+//! A network has 255 virtual router IDs, and the plan knows a network by the name of the interface. So every 250 VirtualIPs are on
+//! an interface of their own. Where networks end at a rack, they are also for the nodes of that rack only.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,7 +17,7 @@ use crate::cluster::{NAMESPACE, crds};
 /// How many requests are under way at the same time where many objects are made.
 pub(super) const AT_ONCE: usize = 16;
 
-/// As many VirtualIPs as a rack has here.
+/// As many VirtualIPs are on one interface.
 pub(super) const OF_A_RACK: usize = 250;
 
 /// The label of a node that names its rack.
@@ -63,16 +63,20 @@ pub(super) fn virtual_ip(number: usize, spec: &Value) -> Result<VirtualIP> {
 
 /// For all nodes, on the interface that its number says.
 pub(super) fn for_all_nodes(number: usize) -> Value {
-    json!({ "addresses": [address([10, 2], number)], "interface": format!("eth{}", number / OF_A_RACK) })
+    json!({ "addresses": [address([10, 2], number)], "interface": interface(number) })
 }
 
 /// For the nodes of the rack that its number says.
 pub(super) fn for_its_rack(number: usize) -> Value {
     let rack = (number / OF_A_RACK).to_string();
     json!({
-        "addresses": [address([10, 2], number)], "interface": "eth0",
+        "addresses": [address([10, 2], number)], "interface": interface(number),
         "nodeSelector": { "matchLabels": { RACK: rack } },
     })
+}
+
+fn interface(number: usize) -> String {
+    format!("eth{}", number / OF_A_RACK)
 }
 
 /// One address of many: number 0 is `a.b.0.1`.
