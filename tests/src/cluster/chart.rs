@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Programs;
+use super::{ApiServer, Programs};
 
 /// The folder of the chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/holdfast");
@@ -46,26 +46,43 @@ impl Chart {
 
     fn run(&self, arguments: &[&str], values: &Value) -> Result<Output> {
         let mut helm = Command::new(&self.helm);
-        helm.args(arguments);
+        // Neither the user's cluster nor the user's plug-ins have a say.
+        helm.args(arguments).env("KUBECONFIG", "/dev/null").env("HELM_PLUGINS", "/dev/null");
         with_values(helm, values)
     }
 }
 
-/// Runs helm with values, which it reads from its standard input: JSON is YAML.
-pub(super) fn with_values(mut helm: Command, values: &Value) -> Result<Output> {
-    helm.args(["--values", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = helm.spawn().context("cannot run helm")?;
-    let mut input = running.stdin.take().context("helm listens")?;
-    input.write_all(values.to_string().as_bytes()).context("cannot write values")?;
-    drop(input);
-    running.wait_with_output().context("cannot wait for helm")
+/// Applies objects to an API server as somebody who may do everything, by server-side apply; with these further arguments of
+/// `kubectl apply`. Returns what kubectl says: one line for each object. A field that the API server does not know is an
+/// error.
+pub fn apply(server: &ApiServer, objects: &[Value], arguments: &[&str]) -> Result<String> {
+    let mut kubectl = server.kubectl()?;
+    kubectl.args(["apply", "--server-side", "--validate=strict", "--filename=-"]).args(arguments);
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    succeeded(with_input(kubectl, &list)?)
 }
 
-/// What it has printed, if it has succeeded; else an error with everything it has said.
+/// Runs helm with values, which it reads from its standard input: JSON is YAML.
+pub(super) fn with_values(mut helm: Command, values: &Value) -> Result<Output> {
+    helm.args(["--values", "-"]);
+    with_input(helm, values)
+}
+
+fn with_input(mut command: Command, input: &Value) -> Result<Output> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+    let mut stdin = running.stdin.take().context("the command listens")?;
+    // Who refuses its arguments may not read on; what it says about them tells more than a broken pipe.
+    let _ = stdin.write_all(input.to_string().as_bytes());
+    drop(stdin);
+    running.wait_with_output().with_context(|| format!("cannot wait for {command:?}"))
+}
+
+/// What a command has printed, if it has succeeded; else an error with everything it has said.
 pub(super) fn succeeded(output: Output) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        bail!("helm failed ({}):\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!("{}:\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     Ok(said)
 }
