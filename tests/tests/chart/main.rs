@@ -1,0 +1,7 @@
+//! The chart: what it renders is what an API server takes, what it refuses is wrong, and an installation of it works, is
+//! upgraded without a loss and leaves nothing behind.
+
+mod installation;
+mod objects;
+mod support;
+mod values;
