@@ -53,7 +53,11 @@ images-reproducible: packages ## build them twice, in two places, and compare; P
 
 # === the two commands ===
 
-demo: demo-standalone
+# The quick images; what each step builds, it says itself.
+demo: export PROFILE := dev
+demo: kubernetes images ## a Kubernetes of three nodes, Holdfast on it, and everything that can go wrong (as root); cold: 20 minutes
+	cargo build -p holdfast-tests --bin holdfast-demo
+	$(TARGET_DIR)/debug/holdfast-demo
 
 demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts
 	cargo build -p holdfast-node-agent -p holdfast-tests --bin holdfast-agent --bin holdfast-demo-standalone

@@ -1,0 +1,107 @@
+//! Neither the API server nor the operator is there, and everything that matters goes on.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::bounds::{FAILOVER, PATIENCE, TRUE_AGAIN, noise_since};
+use super::outcome::{Outcome, Outcomes, time};
+use super::scene::Scene;
+use super::sightings::is_whole;
+use crate::cluster::Component;
+use crate::lab::{http, wait};
+
+/// The program in the pods of each.
+const OPERATOR: &str = "holdfast-operator";
+const AGENT: &str = "holdfast-agent";
+
+/// Where an agent of the chart serves, on its node.
+const AGENT_PORT: u16 = 9112;
+
+/// Ends the API server and the operator; then the master loses its link, and its successor its agent.
+pub(super) fn fail_over(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
+    scene.cluster.api_mut().kill(Component::ApiServer)?;
+    let operators = kill_everywhere(scene, OPERATOR)?;
+    println!("\nkube-apiserver and {operators} replicas of the operator are killed.");
+    let answer = scene.try_kubectl("get virtualips --request-timeout=2s")?;
+    ensure!(!answer.status.success(), "an API server that was killed answers");
+    let old = pull_the_cable(scene, outcomes)?;
+    kill_the_agent(scene, outcomes)?;
+    println!("\nThe cable of {old} is back.");
+    scene.cluster.link_up(&old)
+}
+
+fn pull_the_cable(scene: &Scene, outcomes: &mut Outcomes) -> Result<String> {
+    let old = scene.master_other_than(&[])?;
+    let prober = scene.probe(&old)?;
+    println!("\n{old}, the master, loses its link.");
+    let cut = Instant::now();
+    scene.cluster.link_down(&old)?;
+    let new = scene.master_other_than(&[&old])?;
+    scene.settle(&prober, &new, cut)?;
+    let report = prober.stop()?;
+    let answered = report.switched(cut, scene.cluster.node(&new)?.host()?).context("the address did not move")?;
+    scene.page()?;
+    outcomes.add(Outcome {
+        step: "without API server and operator: the new master answers",
+        expected: format!("within {}", time(FAILOVER)),
+        measured: format!("after {}, {} probes lost", time(answered), report.lost()),
+        met: answered <= FAILOVER + noise_since(cut),
+    });
+    Ok(old)
+}
+
+/// The agent comes back with what is on its disk: there is nobody whom it could ask.
+fn kill_the_agent(scene: &Scene, outcomes: &mut Outcomes) -> Result<()> {
+    let master = scene.master_other_than(&[])?;
+    let node = scene.cluster.node(&master)?;
+    let prober = scene.probe(&master)?;
+    println!("\nThe agent on {master}, the master, is killed.");
+    let killed = Instant::now();
+    ensure!(node.kill(AGENT)? == 1, "there is one agent on {master}");
+    wait::until(&format!("the agent on {master} is ready again"), PATIENCE, || {
+        // Nobody listens until it is.
+        Ok(http::get(node.host()?, AGENT_PORT, "/readyz").is_ok_and(|answer| answer.status == 200))
+    })?;
+    let took = killed.elapsed();
+    let successor = scene.master_other_than(&[])?;
+    scene.settle(&prober, &successor, Instant::now())?;
+    let report = prober.stop()?;
+    println!("\n{successor} is the master; the agent on {master} was ready again after {}.", time(took));
+    outcomes.add(Outcome {
+        step: "an agent restarts without API server and operator",
+        expected: "0 probes lost".to_owned(),
+        measured: format!("{} of {} lost", report.lost(), report.sent()),
+        met: report.lost() == 0,
+    });
+    Ok(())
+}
+
+/// Starts the API server again. The operator's pods were started again by their nodes and wait for it.
+pub(super) fn come_back(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
+    scene.cluster.api_mut().start_component(Component::ApiServer)?;
+    scene.cluster.api().wait_until_ready()?;
+    let back = Instant::now();
+    println!("\nkube-apiserver answers again.");
+    let master = scene.master_other_than(&[])?;
+    let told = scene.sightings.wait_for("the status is true", back, PATIENCE, |status| is_whole(status, &master, 2))?;
+    scene.kubectl("get virtualips -o wide")?;
+    scene.kubectl("get events --field-selector=involvedObject.kind=VirtualIP")?;
+    let took = told.duration_since(back);
+    outcomes.add(Outcome {
+        step: "the API server is back: the status is true",
+        expected: format!("within {}", time(TRUE_AGAIN)),
+        measured: format!("after {}", time(took)),
+        met: took <= TRUE_AGAIN,
+    });
+    Ok(())
+}
+
+fn kill_everywhere(scene: &Scene, program: &str) -> Result<usize> {
+    let mut killed = 0;
+    for node in scene.running() {
+        killed += node.kill(program)?;
+    }
+    ensure!(killed > 0, "no {program} runs on any node");
+    Ok(killed)
+}
