@@ -13,7 +13,7 @@
 //! | `run.rs`, `reconciler.rs` | the wiring, and the loop that owns what was seen |
 //! | `watch.rs`, `pods.rs`, `world/` | how objects are followed, and what is known of them (pure) |
 //! | `planning.rs`, `drain.rs`, `heartbeat.rs` | what the plan is made of, which nodes are emptied or silent (pure) |
-//! | `node_config.rs`, `node_access.rs`, `status.rs` | which objects must be written (pure) |
+//! | `node_config.rs`, `node_access.rs`, `ownership.rs`, `status.rs` | which objects must be written (pure) |
 //! | `write/` | when each is written, and what becomes of it |
 //! | `aggregate/`, `transition/` | what statuses say, and what of it is told as Events (pure) |
 //! | `events.rs` | tells of transitions |
@@ -38,6 +38,7 @@ pub mod logging;
 pub mod metrics;
 pub mod node_access;
 pub mod node_config;
+pub mod ownership;
 pub mod planning;
 pub mod pods;
 pub mod reconciler;

@@ -27,7 +27,7 @@ use crate::statuses::Context;
 use crate::told::Told;
 use crate::world::{Difference, Kind, Sighting, World};
 use crate::write::{Change, Writer, WriterReport, Written};
-use crate::{node_access, node_config, planning, status, statuses};
+use crate::{node_access, node_config, ownership, planning, status, statuses};
 
 /// A plan is made when nothing has changed for this long, and at the latest after the second.
 const PLAN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -70,6 +70,8 @@ pub struct Settings {
     pub namespace: String,
     /// The name of the Lease of the leader.
     pub lease: String,
+    /// The name of the ClusterRole that owns what is made for the agents.
+    pub owner: Option<String>,
     /// The keys of the taints that mean that a node is emptied.
     pub drain_taints: BTreeSet<String>,
 }
@@ -236,7 +238,9 @@ impl Reconciler {
         self.draining = planning::draining(&self.world, &self.settings.drain_taints);
         let plan = Arc::new(planning::plan(&self.world, &self.draining, self.plan.as_deref()));
         let configs = node_config::writes(&self.world.node_configs, &self.world.nodes, &plan, &self.draining);
-        let access = node_access::writes(&self.world, &self.settings.namespace);
+        let Settings { namespace, lease, owner, .. } = &self.settings;
+        let mut access = node_access::writes(&self.world, namespace, owner.as_deref());
+        access.extend(ownership::leases(&self.world, namespace, lease, owner.as_deref()));
         debug!(node_configs = configs.len(), access = access.len(), "planned");
         if self.plan.is_none() {
             let nodes = plan.node_configs.len();

@@ -34,7 +34,7 @@ use crate::events::Publisher;
 use crate::http::{self, Served};
 use crate::leader::{Candidate, Leadership, Lost, Tenure};
 use crate::metrics::Metrics;
-use crate::node_access::MANAGED_BY;
+use crate::node_access::{MANAGED_BY, PART_OF};
 use crate::pods::PodWatches;
 use crate::reconciler::{Reconciler, Settings, Surroundings};
 use crate::report::Report;
@@ -199,6 +199,7 @@ impl Parts {
         let settings = Settings {
             namespace: self.namespace.clone(),
             lease: self.args.lease_name.clone(),
+            owner: self.args.owner.clone(),
             drain_taints: self.args.drain_taints.iter().filter(|key| !key.is_empty()).cloned().collect::<BTreeSet<_>>(),
         };
         let surroundings = Surroundings {
@@ -223,11 +224,11 @@ impl Parts {
         self.everywhere(tasks, Kind::VirtualIPGroup, Sighting::VirtualIPGroup);
         self.everywhere(tasks, Kind::NodeConfig, Sighting::NodeConfig);
         self.everywhere(tasks, Kind::Node, Sighting::Node);
-        let ours = || watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
+        let with = |label: (&str, &str)| watcher::Config::default().labels(&format!("{}={}", label.0, label.1));
         self.here(tasks, Kind::Lease, watcher::Config::default(), Sighting::Lease);
-        self.here(tasks, Kind::ServiceAccount, ours(), Sighting::ServiceAccount);
-        self.all(tasks, Kind::ClusterRole, ours(), Sighting::ClusterRole);
-        self.all(tasks, Kind::ClusterRoleBinding, ours(), Sighting::ClusterRoleBinding);
+        self.here(tasks, Kind::ServiceAccount, with(MANAGED_BY), Sighting::ServiceAccount);
+        self.all(tasks, Kind::ClusterRole, with(PART_OF), Sighting::ClusterRole);
+        self.all(tasks, Kind::ClusterRoleBinding, with(MANAGED_BY), Sighting::ClusterRoleBinding);
     }
 
     fn everywhere<K>(&self, tasks: &mut Tasks, kind: Kind, tell: fn(Seen<K>) -> Sighting)

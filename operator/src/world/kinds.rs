@@ -100,8 +100,9 @@ impl Cached for Lease {
     }
 
     /// What leases say is a matter of time: see [`Heartbeats`](crate::heartbeat::Heartbeats).
-    fn difference(&self, _: &Self) -> Difference {
-        Difference::NONE
+    fn difference(&self, earlier: &Self) -> Difference {
+        let same = self.metadata.owner_references == earlier.metadata.owner_references;
+        if same { Difference::NONE } else { Difference { plan: true, status: false } }
     }
 }
 
@@ -114,7 +115,9 @@ macro_rules! cached_access {
             }
 
             fn difference(&self, earlier: &Self) -> Difference {
-                let same = self.metadata.labels == earlier.metadata.labels $(&& self.$field == earlier.$field)*;
+                let same = self.metadata.labels == earlier.metadata.labels
+                    && self.metadata.owner_references == earlier.metadata.owner_references
+                    $(&& self.$field == earlier.$field)*;
                 if same { Difference::NONE } else { Difference { plan: true, status: false } }
             }
         })+

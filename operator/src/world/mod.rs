@@ -202,8 +202,7 @@ impl World {
             Event::Apply(lease) | Event::InitApply(lease) | Event::Delete(lease) => {
                 let name = lease.name_any();
                 let Some(node) = heartbeat::node_of(&name) else {
-                    self.leases.apply(event);
-                    return Difference::NONE;
+                    return Difference { status: false, ..self.leases.apply(event) };
                 };
                 let before = self.heartbeats.of(node, now);
                 match (&event, &lease.0) {
@@ -212,8 +211,8 @@ impl World {
                     (_, Err(_)) => {}
                 }
                 let changed = self.heartbeats.of(node, now) != before;
-                self.leases.apply(event);
-                return if changed { Difference::STATUS } else { Difference::NONE };
+                // Who owns it is a matter of the plan.
+                return Difference { status: changed, ..self.leases.apply(event) };
             }
         }
         let done = matches!(event, Event::InitDone);
@@ -285,7 +284,7 @@ mod tests {
         let mut world = World::default();
         list_leases(&mut world, [], s(0));
         let mut renew = |second, now| world.apply(Sighting::Lease(Event::Apply(lease("a", second)).into()), now);
-        assert_eq!(renew(0, s(0)), Difference::STATUS, "the first");
+        assert_eq!(renew(0, s(0)), Difference::ALL, "the first, which nobody owns yet");
         assert_eq!(renew(5, s(5)), Difference::NONE);
         assert_eq!(renew(30, s(30)), Difference::STATUS, "it was late");
     }

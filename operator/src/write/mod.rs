@@ -41,7 +41,7 @@ pub enum Written {
     ClusterRole,
     /// Who may read it.
     ClusterRoleBinding,
-    /// The heartbeat of an agent whose node is gone: it is only deleted.
+    /// A heartbeat, or the Lease of the leader: who owns it is written, and that of a node that is gone is deleted.
     Lease,
     /// The status alone.
     VirtualIPStatus,
