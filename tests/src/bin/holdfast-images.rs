@@ -29,12 +29,14 @@ fn main() -> Result<()> {
         revision: arguments.revision,
         created: arguments.created,
     };
-    println!("{:18} {:>10} {:>10}  DIGEST", "IMAGE", "PROGRAM", "DOWNLOAD");
     for image in &IMAGES {
         let written = pack(image, &arguments.binaries, &arguments.output, &provenance)?;
-        let (program, download) = (mebibytes(written.program_size), mebibytes(written.download_size));
-        println!("{:18} {program:>10} {download:>10}  {}", image.program, written.digest);
-        println!("{:18} in {}", "", written.archive.display());
+        println!("\n{}", written.name);
+        println!("  digest   {}", written.digest);
+        println!("  program  {}", mebibytes(written.program_size));
+        println!("  download {}", mebibytes(written.download_size));
+        println!("  user     {}", image.user);
+        println!("  archive  {}", written.archive.display());
     }
     Ok(())
 }

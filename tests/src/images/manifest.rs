@@ -62,11 +62,16 @@ pub(super) fn describe(image: &Image, layer: &Layer, provenance: &Provenance) ->
     Ok(Parts { configuration, manifest, index })
 }
 
+/// The whole name of an image, with the tag.
+pub(super) fn name(image: &Image, provenance: &Provenance) -> String {
+    format!("{REGISTRY}/{}:{}", image.program, provenance.version)
+}
+
 /// The index names the image, both for the specification and for containerd, which reads an annotation of its own.
 fn index(image: &Image, manifest: &Blob, provenance: &Provenance) -> Value {
     let mut descriptor = manifest.descriptor();
     if let Some(descriptor) = descriptor.as_object_mut() {
-        let name = format!("{REGISTRY}/{}:{}", image.program, provenance.version);
+        let name = name(image, provenance);
         let platform = json!({ "architecture": architecture(), "os": "linux" });
         descriptor.insert("platform".to_owned(), platform);
         let annotations = json!({

@@ -38,6 +38,8 @@ pub struct Image {
 pub struct Written {
     /// Where the archive is.
     pub archive: PathBuf,
+    /// The whole name, with the tag.
+    pub name: String,
     /// The digest of the manifest, by which registries name the image.
     pub digest: String,
     /// The size of the program in bytes.
@@ -73,6 +75,7 @@ pub fn pack(image: &Image, binaries: &Path, output: &Path, provenance: &Provenan
     archive::write(&archive, &parts.index, &[&parts.manifest, &parts.configuration, &layer.compressed])?;
     Ok(Written {
         archive,
+        name: manifest::name(image, provenance),
         digest: parts.manifest.digest.clone(),
         program_size: program.len() as u64,
         download_size: layer.compressed.content.len() as u64,
