@@ -3,6 +3,10 @@
 /// What went wrong.
 pub fn explain(error: &kube::Error) -> String {
     match error {
+        // The reason is a word. The client puts a sentence of its own there where the answer was mere text.
+        kube::Error::Api(status) if status.reason.is_empty() || status.reason.contains(' ') => {
+            format!("{}: {}", status.code, status.message.trim())
+        }
         kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
         other => with_causes(other),
     }
@@ -32,6 +36,12 @@ mod tests {
     fn an_answer_is_told_with_its_code() {
         let status = Status { code: 403, ..Status::failure("no such right", "Forbidden") };
         assert_eq!(explain(&kube::Error::Api(status.boxed())), "403 Forbidden: no such right");
+    }
+
+    #[test]
+    fn an_answer_that_is_mere_text_is_told_as_it_is() {
+        let status = Status { code: 429, ..Status::failure("Too many requests.\n", "Failed to parse error data") };
+        assert_eq!(explain(&kube::Error::Api(status.boxed())), "429: Too many requests.");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | `operator` | the operator as a process of this machine |
 //! | `chart`, `release` | what the chart renders, and Holdfast installed with it |
 //! | `member`, `gate` | a node of the lab whose agent asks an API server, and its way there, which can be cut |
+//! | `throttle` | a user whose requests the API server has no time for |
 //! | `audit` | the requests that the API server has answered, by user |
 //! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
 //! | `developer` | a cluster that stays, for a person to play with |
@@ -43,6 +44,7 @@ mod pod_images;
 mod programs;
 mod release;
 mod server;
+mod throttle;
 pub mod wait;
 
 pub use access::{Access, Credential};
@@ -55,3 +57,4 @@ pub use node::Node;
 pub use operator::{NAMESPACE, Operator};
 pub use programs::Programs;
 pub use release::Release;
+pub use throttle::Throttle;

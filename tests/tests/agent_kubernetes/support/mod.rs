@@ -1,6 +1,7 @@
 //! What the tests here share.
 
 pub(crate) mod objects;
+pub(crate) mod scene;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use holdfast_crds::{NodeConfig, RouterState};
 use holdfast_tests::cluster::wait;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::WatchStreamExt;
@@ -42,10 +42,15 @@ pub(crate) struct Agent {
 impl Agent {
     /// An agent that renews its Lease, and has nothing to report yet.
     pub(crate) async fn start(stage: &Stage, node: &'static str) -> Result<Self> {
+        Self::start_with_clock(stage, node, SignedDuration::ZERO).await
+    }
+
+    /// The same on a node whose clock is ahead by so much, or behind.
+    pub(crate) async fn start_with_clock(stage: &Stage, node: &'static str, ahead: SignedDuration) -> Result<Self> {
         let (saying, heard) = watch::channel(None);
         let leases = Api::namespaced(stage.client.clone(), NAMESPACE);
         let configs = stage.node_configs();
-        let life = Life { node, leases, configs: configs.clone() };
+        let life = Life { node, ahead, leases, configs: configs.clone() };
         life.beat().await?;
         Ok(Self { node, configs, saying, life: tokio::spawn(life.live(heard)) })
     }
@@ -77,6 +82,7 @@ impl Drop for Agent {
 /// What an agent does all the time.
 struct Life {
     node: &'static str,
+    ahead: SignedDuration,
     leases: Api<Lease>,
     configs: Api<NodeConfig>,
 }
@@ -114,7 +120,7 @@ impl Life {
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name },
             "spec": {
                 "holderIdentity": self.node, "leaseDurationSeconds": 15,
-                "renewTime": format!("{:.6}", Timestamp::now()),
+                "renewTime": format!("{:.6}", Timestamp::now() + self.ahead),
             },
         });
         self.leases.patch(&name, &parameters(), &Patch::Apply(&lease)).await?;

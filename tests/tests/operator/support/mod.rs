@@ -1,11 +1,13 @@
 //! What the tests of the operator share.
 
 mod agent;
+mod seen;
 mod stage;
 
 use std::time::Duration;
 
 pub(crate) use self::agent::Agent;
+pub(crate) use self::seen::{condition, wait_for_condition, wait_for_event};
 pub(crate) use self::stage::{Stage, apply, virtual_ip};
 pub(crate) use holdfast_tests::cluster::{NAMESPACE, Operator};
 
