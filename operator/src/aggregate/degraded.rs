@@ -81,9 +81,8 @@ fn no_backup(judgement: &Judgement<'_>, standings: &[Standing<'_>], programmed: 
     let planned: Vec<&Standing<'_>> = standings.iter().filter(|standing| standing.is_planned()).collect();
     let (ready, _) = backups(judgement, standings);
     let has_backup = ready > 0 || planned.iter().any(|standing| standing.state == RouterState::Backup);
-    // Before the first election, routers wait for the first results of their checks.
-    let is_beginning = judgement.mastership == Mastership::Vacant
-        && planned.iter().any(|standing| standing.state == RouterState::Init);
+    // It is a backup as soon as its checks have their first results; while they are not known, nothing is known.
+    let is_beginning = planned.iter().any(|standing| standing.state == RouterState::Init);
     if has_backup || is_beginning || judgement.in_transit || programmed == ProgrammedReason::Pending {
         return None;
     }
