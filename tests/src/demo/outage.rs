@@ -79,17 +79,17 @@ fn kill_the_agent(scene: &Scene, outcomes: &mut Outcomes) -> Result<()> {
 
 /// Starts the API server again. The operator's pods were started again by their nodes and wait for it.
 pub(super) fn come_back(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
-    scene.cluster.api_mut().start_component(Component::ApiServer)?;
-    scene.cluster.api().wait_until_ready()?;
-    let back = Instant::now();
-    println!("\nkube-apiserver answers again.");
     let master = scene.master_other_than(&[])?;
+    let started = Instant::now();
+    scene.cluster.api_mut().start_component(Component::ApiServer)?;
+    let back = scene.sightings.wait_for("the API server answers", started, PATIENCE, |_| true)?;
+    println!("\nkube-apiserver is started, and answers after {}.", time(back.duration_since(started)));
     let told = scene.sightings.wait_for("the status is true", back, PATIENCE, |status| is_whole(status, &master, 2))?;
     scene.kubectl("get virtualips -o wide")?;
     scene.kubectl("get events --field-selector=involvedObject.kind=VirtualIP")?;
     let took = told.duration_since(back);
     outcomes.add(Outcome {
-        step: "the API server is back: the status is true",
+        step: "the API server answers again: the status is true",
         expected: format!("within {}", time(TRUE_AGAIN)),
         measured: format!("after {}", time(took)),
         met: took <= TRUE_AGAIN,

@@ -134,8 +134,12 @@ impl Process {
     }
 
     fn show_log(&self) {
+        let lines = self.log.lines();
+        if lines.is_empty() {
+            return;
+        }
         println!("--- log of {} ---", self.name);
-        for line in self.log.lines() {
+        for line in lines {
             println!("{:>9.3} {}", log::since_start(line.at).as_secs_f64(), line.text);
         }
     }
