@@ -50,13 +50,15 @@ impl Release {
         self.apply(cluster, &["upgrade"], values)
     }
 
-    /// Uninstalls it. Its pods are gone when this returns.
+    /// Uninstalls it. Its pods are gone when this returns: Helm itself does not wait for them.
     pub fn uninstall(self, cluster: &Cluster) -> Result<()> {
         let mut helm = self.helm(cluster)?;
-        helm.args(["uninstall", Self::NAME, "--wait", "--timeout", TIMEOUT]);
-        // Without this it would wait for the objects of the chart, and not for their pods.
-        helm.args(["--cascade", "foreground"]);
-        succeeded(helm.output().context("cannot run helm")?).map(drop)
+        helm.args(["uninstall", Self::NAME, "--timeout", TIMEOUT]);
+        succeeded(helm.output().context("cannot run helm")?)?;
+        let mut kubectl = cluster.kubectl()?;
+        kubectl.args(["--namespace", &self.namespace, "wait", "--for=delete", "pods", "--timeout", TIMEOUT]);
+        kubectl.arg("--selector=app.kubernetes.io/part-of=holdfast");
+        succeeded(kubectl.output().context("cannot run kubectl")?).map(drop)
     }
 
     /// The namespace of the installation.
