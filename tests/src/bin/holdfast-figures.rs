@@ -4,18 +4,21 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use holdfast_tests::figures::{self, Subject};
 
-/// Measures the plan, the operator with 2,000 VirtualIPs, and a failover of 250. Needs root, and the built Kubernetes.
+/// Measures the plan, the operator with many VirtualIPs, and a failover of 250. Needs root, and the built Kubernetes.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// What to measure; without it, everything.
     only: Vec<What>,
+    /// How many VirtualIPs there are, of which one changes.
+    #[arg(long, default_value_t = 2_000)]
+    virtual_ips: usize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
     /// `plan()` alone.
     Plan,
-    /// One change among 2,000 VirtualIPs.
+    /// One change among many VirtualIPs.
     Change,
     /// Idleness, and a failover of 250 VirtualIPs.
     Failover,
@@ -30,7 +33,7 @@ async fn main() -> Result<()> {
     for what in wanted {
         let subject = match what {
             What::Plan => Subject::Plan,
-            What::Change => Subject::Change,
+            What::Change => Subject::Change(arguments.virtual_ips),
             What::Failover => Subject::Failover,
         };
         measured.extend(figures::measure(subject).await?);

@@ -3,7 +3,7 @@
 //! | file | measures |
 //! | --- | --- |
 //! | `plan` | `plan()`, which is pure |
-//! | `change` | the operator with 2,000 VirtualIPs: its memory, and what one change of one of them sets going |
+//! | `change` | the operator with many VirtualIPs: its memory, and what one change of one of them sets going |
 //! | `failover` | the operator and real agents: what an idle system asks, and a failover of 250 VirtualIPs |
 //! | `scene` | the objects that the others measure with |
 //! | `reporter` | an agent as far as the API server can tell |
@@ -28,8 +28,8 @@ pub use self::table::{Figure, table};
 pub enum Subject {
     /// `plan()` alone.
     Plan,
-    /// One change among many VirtualIPs.
-    Change,
+    /// One change among so many VirtualIPs.
+    Change(usize),
     /// Idleness and failover.
     Failover,
 }
@@ -38,7 +38,7 @@ pub enum Subject {
 pub async fn measure(subject: Subject) -> Result<Vec<Figure>> {
     match subject {
         Subject::Plan => plan::measure(),
-        Subject::Change => change::measure().await,
+        Subject::Change(virtual_ips) => change::measure(virtual_ips).await,
         Subject::Failover => failover::measure().await,
     }
 }
