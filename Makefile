@@ -125,8 +125,9 @@ suite: build ## the lab: agents, keepalived and real packets in network namespac
 
 # The Kubernetes half is not whole yet; when it is, this is a step of `make test`.
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
-	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes \
-		--test cluster_nodes --test cluster_end --test demo
+	PROFILE=dev .ci/images $(TARGET_DIR)/images
+	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes --test policy \
+		--test chart --test cluster_nodes --test cluster_end --test demo
 
 figures: packages kubernetes ## measure what Holdfast costs a cluster, as a table (as root); ARGS=plan, change or failover for one
 	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \

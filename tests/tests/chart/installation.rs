@@ -5,12 +5,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use holdfast_tests::cluster::{Cluster, Release};
+use holdfast_tests::cluster::{Cluster, Release, chart};
 use holdfast_tests::lab::{Prober, addresses, wait};
 use serde_json::{Value, json};
 
-/// Of the nodes' network.
-const ADDRESS: &str = "10.77.0.100";
+/// None that anything could have been written for.
+const NAMESPACE: &str = "edge-network";
+
+/// Of the nodes' network, one for each test.
+const SERVED: &str = "10.77.0.100";
+const GONE: &str = "10.77.0.101";
 
 /// For what takes a second on a machine that has nothing else to do.
 const SOON: Duration = Duration::from_secs(60);
@@ -39,20 +43,20 @@ fn get(cluster: &Cluster, arguments: &[&str]) -> Result<Value> {
 }
 
 /// Applies a VirtualIP and waits until it is ready. Returns the node that its status names.
-fn hold_an_address(cluster: &Cluster, name: &str) -> Result<String> {
+fn hold(cluster: &Cluster, name: &str, address: &str) -> Result<String> {
     let manifest = json!({
         "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": name },
-        "spec": { "addresses": [format!("{ADDRESS}/24")] },
+        "spec": { "addresses": [format!("{address}/24")] },
     });
-    holdfast_tests::cluster::chart::apply(cluster.api(), &[manifest], &[])?;
+    chart::apply(cluster.api(), &[manifest], &[])?;
     kubectl(cluster, &["wait", "--for=condition=Ready", &format!("virtualip/{name}"), "--timeout=60s"])?;
     let object = get(cluster, &["virtualip", name])?;
     Ok(object["status"]["master"].as_str().context("a master")?.to_owned())
 }
 
 /// The nodes whose kernel has the address.
-fn holders(cluster: &Cluster) -> Result<Vec<String>> {
-    let address: IpAddr = ADDRESS.parse()?;
+fn holders(cluster: &Cluster, address: &str) -> Result<Vec<String>> {
+    let address: IpAddr = address.parse()?;
     let mut holders = Vec::new();
     for node in cluster.nodes() {
         if addresses::has(node.host()?, "eth0", address)? {
@@ -84,50 +88,63 @@ fn agents(cluster: &Cluster, namespace: &str) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
+fn columns(definition: &Value) -> Option<&Value> {
+    definition.pointer("/spec/versions/0/additionalPrinterColumns")
+}
+
+/// A definition as its author would apply it, but for the columns.
+fn without_columns(definition: &Value) -> Result<Value> {
+    let mut older = definition.clone();
+    older["metadata"] = json!({ "name": definition["metadata"]["name"] });
+    let fields = older.as_object_mut().context("an object")?;
+    fields.remove("status");
+    let version = older.pointer_mut("/spec/versions/0").and_then(Value::as_object_mut).context("a version")?;
+    version.remove("additionalPrinterColumns");
+    Ok(older)
+}
+
 #[test]
 fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() -> Result<()> {
     let cluster = Cluster::shared()?;
-    let release = Release::install(&cluster, &json!({}))?;
-    let namespace = release.namespace().to_owned();
-    let master = hold_an_address(&cluster, "served")?;
-    assert_eq!(holders(&cluster)?, [master.clone()]);
+    let release = Release::install_in(&cluster, NAMESPACE, &json!({}))?;
+    let master = hold(&cluster, "served", SERVED)?;
+    assert_eq!(holders(&cluster, SERVED)?, [master.clone()]);
     let table = kubectl(&cluster, &["get", "virtualips"])?;
     assert!(table.lines().any(|line| line.starts_with("served") && line.contains(&master)), "{table}");
 
-    // As if an older chart had installed them.
+    // As if an older chart had installed it, with no columns to print.
     let definition = get(&cluster, &["crd", "virtualips.holdfast.dev"])?;
-    let columns = "/spec/versions/0/additionalPrinterColumns";
-    let remove = json!([{ "op": "remove", "path": columns }]).to_string();
-    kubectl(&cluster, &["patch", "crd", "virtualips.holdfast.dev", "--type=json", "--patch", &remove])?;
+    chart::apply(cluster.api(), &[without_columns(&definition)?], &["--field-manager=helm", "--force-conflicts"])?;
+    assert!(columns(&get(&cluster, &["crd", "virtualips.holdfast.dev"])?).is_none());
 
     let node = cluster.node(&master)?.host()?;
-    let prober = Prober::start_at(cluster.client_host(), ADDRESS.parse()?, node, SOON)?;
+    let prober = Prober::start_at(cluster.client_host(), SERVED.parse()?, node, SOON)?;
     release.upgrade(&cluster, &json!({ "agent": { "podAnnotations": { "example.org/rolled": "yes" } } }))?;
     let report = prober.stop()?;
     assert_eq!(report.lost(), 0, "of {} probes, the longest gap {:?}", report.sent(), report.longest_gap());
-    let rolled = agents(&cluster, &namespace)?;
+    let rolled = agents(&cluster, NAMESPACE)?;
     assert_eq!(rolled.len(), 3);
     for (earlier, later) in rolled.iter().zip(rolled.iter().skip(1)) {
         assert!(earlier.1 <= later.0, "an agent was replaced before the one before was ready: {rolled:?}");
     }
     let upgraded = get(&cluster, &["crd", "virtualips.holdfast.dev"])?;
-    assert_eq!(upgraded.pointer(columns), definition.pointer(columns), "an upgrade upgrades the definitions");
+    assert_eq!(columns(&upgraded), columns(&definition), "an upgrade upgrades the definitions");
 
     release.uninstall(&cluster)?;
-    assert_eq!(holders(&cluster)?, [""; 0], "the agents have taken the address with them");
+    assert_eq!(holders(&cluster, SERVED)?, [""; 0], "the agents have taken the address with them");
     kubectl(&cluster, &["get", "virtualip", "served"])?;
-    wait::until("nothing is left", SOON, || Ok(left(&cluster, &namespace)?.is_empty()))
-        .with_context(|| format!("{:?}", left(&cluster, &namespace)))?;
+    wait::until("nothing is left", SOON, || Ok(left(&cluster, NAMESPACE)?.is_empty()))
+        .with_context(|| format!("{:?}", left(&cluster, NAMESPACE)))?;
     kubectl(&cluster, &["delete", "virtualip", "served"]).map(drop)
 }
 
 #[test]
 fn an_installation_that_may_go_whole_takes_the_definitions_with_it() -> Result<()> {
     let cluster = Cluster::shared()?;
-    let release = Release::install_in(&cluster, "elsewhere", &json!({ "crds": { "keep": false } }))?;
-    hold_an_address(&cluster, "gone")?;
+    let release = Release::install_in(&cluster, NAMESPACE, &json!({ "crds": { "keep": false } }))?;
+    hold(&cluster, "gone", GONE)?;
     release.uninstall(&cluster)?;
-    assert_eq!(holders(&cluster)?, [""; 0]);
+    assert_eq!(holders(&cluster, GONE)?, [""; 0]);
     let left = kubectl(&cluster, &["get", "crds", "--output=name"])?;
     assert!(!left.contains("holdfast.dev"), "{left}");
     Ok(())
