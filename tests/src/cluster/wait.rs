@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
@@ -59,14 +59,14 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Repeats a request until it succeeds: for what cannot be watched, as a policy that takes effect.
 pub async fn repeatedly<T>(what: &str, timeout: Duration, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let deadline = tokio::time::Instant::now() + timeout;
-    loop {
-        match timeout_at(deadline, attempt()).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) if tokio::time::Instant::now() >= deadline => {
-                return Err(error).with_context(|| format!("waited {timeout:?} in vain: {what}"));
-            }
-            Ok(Err(_)) => sleep(INTERVAL).await,
-            Err(_) => bail!("waited {timeout:?} in vain, with no answer: {what}"),
+    let mut last = None;
+    while let Ok(answer) = timeout_at(deadline, attempt()).await {
+        match answer {
+            Ok(value) => return Ok(value),
+            Err(error) => last = Some(error),
         }
+        sleep(INTERVAL).await;
     }
+    let last = last.unwrap_or_else(|| anyhow!("no answer"));
+    Err(last).with_context(|| format!("waited {timeout:?} in vain: {what}"))
 }

@@ -93,10 +93,10 @@ async fn an_operator_that_is_started_afterwards_leaves_it_in_force_too_and_tells
         let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
         conditions.iter().any(|condition| {
             let message = condition["message"].as_str().unwrap_or_default();
-            condition["type"] == "Accepted" && condition["reason"] == "InvalidSpec" && message.contains("invalid type")
+            condition["type"] == "Accepted" && condition["reason"] == "InvalidSpec" && message.contains("integer `5`")
         })
     };
-    wait::repeatedly("users are told", LONG, async || {
+    wait::repeatedly("users are told", SHORT, async || {
         let object = objects.get("web").await?;
         anyhow::ensure!(said(&object), "{}", object.data);
         Ok(())
@@ -104,6 +104,6 @@ async fn an_operator_that_is_started_afterwards_leaves_it_in_force_too_and_tells
     .await?;
     let note = wait_for_event(&stage, "web", "InvalidSpec").await?;
     println!("{note}");
-    assert!(note.contains("invalid type"), "{note}");
+    assert!(note.contains("integer `5`"), "{note}");
     Ok(())
 }
