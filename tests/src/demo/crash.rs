@@ -23,6 +23,7 @@ pub(super) fn power_off(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()
     let named = |status: &VirtualIPStatus| status.master.as_ref() == Some(&new);
     let seen = scene.sightings.wait_for(&format!("kubectl names {new}"), lost, PATIENCE, named)?;
     let report = prober.stop()?;
+    println!("\nThe client sent {report}.");
     let answered = report.switched(lost, scene.cluster.node(&new)?.host()?).context("the address did not move")?;
     scene.kubectl("get virtualips -o wide")?;
     scene.page()?;

@@ -31,6 +31,7 @@ pub(super) fn visit_every_node(scene: &mut Scene, outcomes: &mut Outcomes) -> Re
     scene.kubectl("get virtualips -o wide")?;
     scene.kubectl(&format!("annotate virtualip {NAME} holdfast.dev/prefer-node-"))?;
     let report = prober.stop()?;
+    println!("\nThe client sent {report}.");
     let slowest = slowest_news(scene, &report, &nodes, &named)?;
     ensure!(served == nodes, "the pages came from {served:?}, not from {nodes:?}");
     outcomes.add(Outcome {

@@ -1,4 +1,4 @@
-//! Neither the API server nor the operator is there, and everything that matters goes on.
+//! Neither the control plane nor the operator is there, and everything that matters goes on.
 
 use std::time::Instant;
 
@@ -15,14 +15,19 @@ use crate::lab::{http, wait};
 const OPERATOR: &str = "holdfast-operator";
 const AGENT: &str = "holdfast-agent";
 
+/// What is ended, the first one first, and started again in the same order.
+const CONTROL_PLANE: [Component; 3] = [Component::ApiServer, Component::ControllerManager, Component::Scheduler];
+
 /// Where an agent of the chart serves, on its node.
 const AGENT_PORT: u16 = 9112;
 
-/// Ends the API server and the operator; then the master loses its link, and its successor its agent.
+/// Ends the control plane and the operator; then the master loses its link, and its successor its agent.
 pub(super) fn fail_over(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
-    scene.cluster.api_mut().kill(Component::ApiServer)?;
+    for component in CONTROL_PLANE {
+        scene.cluster.api_mut().kill(component)?;
+    }
     let operators = kill_everywhere(scene, OPERATOR)?;
-    println!("\nkube-apiserver and {operators} replicas of the operator are killed.");
+    println!("\nThe API server, the controllers, the scheduler and {operators} replicas of the operator are killed.");
     let answer = scene.try_kubectl("get virtualips --request-timeout=2s")?;
     ensure!(!answer.status.success(), "an API server that was killed answers");
     let old = pull_the_cable(scene, outcomes)?;
@@ -40,6 +45,7 @@ fn pull_the_cable(scene: &Scene, outcomes: &mut Outcomes) -> Result<String> {
     let new = scene.master_other_than(&[&old])?;
     scene.settle(&prober, &new, cut)?;
     let report = prober.stop()?;
+    println!("\nThe client sent {report}.");
     let answered = report.switched(cut, scene.cluster.node(&new)?.host()?).context("the address did not move")?;
     scene.page()?;
     outcomes.add(Outcome {
@@ -67,6 +73,7 @@ fn kill_the_agent(scene: &Scene, outcomes: &mut Outcomes) -> Result<()> {
     let successor = scene.master_other_than(&[])?;
     scene.settle(&prober, &successor, Instant::now())?;
     let report = prober.stop()?;
+    println!("\nThe client sent {report}.");
     println!("\n{successor} is the master; the agent on {master} was ready again after {}.", time(took));
     outcomes.add(Outcome {
         step: "an agent restarts without API server and operator",
@@ -83,10 +90,13 @@ pub(super) fn come_back(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()
     let started = Instant::now();
     scene.cluster.api_mut().start_component(Component::ApiServer)?;
     let back = scene.sightings.wait_for("the API server answers", started, PATIENCE, |_| true)?;
-    println!("\nkube-apiserver is started, and answers after {}.", time(back.duration_since(started)));
+    println!("\nThe API server is started, and answers after {}.", time(back.duration_since(started)));
     let told = scene.sightings.wait_for("the status is true", back, PATIENCE, |status| is_whole(status, &master, 2))?;
     scene.kubectl("get virtualips -o wide")?;
     scene.kubectl("get events --field-selector=involvedObject.kind=VirtualIP")?;
+    for component in CONTROL_PLANE.into_iter().skip(1) {
+        scene.cluster.api_mut().start_component(component)?;
+    }
     let took = told.duration_since(back);
     outcomes.add(Outcome {
         step: "the API server answers again: the status is true",

@@ -27,14 +27,9 @@ impl Outcomes {
         self.0.push(outcome);
     }
 
-    /// Whether all promises were kept.
-    pub(crate) fn all_met(&self) -> bool {
-        self.0.iter().all(|outcome| outcome.met)
-    }
-
-    /// Whether the last promise was kept.
-    pub(crate) fn last_met(&self) -> bool {
-        self.0.last().is_none_or(|outcome| outcome.met)
+    /// How many promises were not kept.
+    pub(crate) fn missed(&self) -> usize {
+        self.0.iter().filter(|outcome| !outcome.met).count()
     }
 }
 
