@@ -47,6 +47,9 @@ sed 's/^[0-9]*://' /proc/self/cgroup | while IFS=: read -r controllers _; do
     if [ -n "$controllers" ]; then mount_hierarchy "$controllers" "/sys/fs/cgroup/${controllers#name=}"; fi
 done
 
+# A machine that boots has no cgroups of pods. Kubelet would look for the containers of each, for three seconds.
+find /sys/fs/cgroup -mindepth 2 -depth -type d -exec rmdir {} + 2>/dev/null || true
+
 mkdir -p "$folder/lib" "$folder/log"
 mount --bind "$folder/lib" /var/lib
 mount --bind "$folder/log" /var/log
