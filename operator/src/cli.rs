@@ -45,8 +45,8 @@ pub struct RunArgs {
     /// The Lease whose holder leads.
     #[arg(long, env = "HOLDFAST_LEASE_NAME", default_value = "holdfast-operator", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub lease_name: String,
-    /// The ClusterRole that owns what is made for the agents: it is garbage when that is gone, as after `helm uninstall`. It
-    /// must have the label `app.kubernetes.io/part-of: holdfast`. Without it, nothing owns them.
+    /// The `ClusterRole` that owns what is made for the agents: they are garbage when that is gone, as after
+    /// `helm uninstall`. It must have the label `app.kubernetes.io/part-of: holdfast`. Without it, nothing owns them.
     #[arg(long, env = "HOLDFAST_OWNER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub owner: Option<String>,
     /// Where to serve /livez, /readyz, /metrics and /debug/state.

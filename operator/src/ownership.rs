@@ -1,8 +1,8 @@
-//! Who owns what is made for the agents: the ClusterRole of the installation, so that the garbage collector of Kubernetes
-//! removes them when the installation is removed. Pure.
+//! Who owns what is made for the agents: the `ClusterRole` of the installation, so that the garbage collector of
+//! Kubernetes removes them when the installation is removed. Pure.
 //!
-//! A NodeConfig has no owner. It would take the addresses of all nodes down if somebody deleted that ClusterRole by mistake,
-//! and what stands in it is worth keeping: which virtual router ID and which nodes an address had.
+//! A NodeConfig has no owner. It would take the addresses of all nodes down if somebody deleted that `ClusterRole` by
+//! mistake, and what stands in it is worth keeping: which virtual router ID and which nodes an address had.
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::rbac::v1::ClusterRole;
@@ -14,7 +14,7 @@ use crate::heartbeat;
 use crate::world::{Store, World};
 use crate::write::{Change, Stamp, Target, Write, Written, digest};
 
-/// The owner as it is now; none if there is no such ClusterRole. Made again, it is another owner.
+/// The owner as it is now; none if there is no such `ClusterRole`. Made again, it is another owner.
 pub fn reference(roles: &Store<ClusterRole>, name: &str) -> Option<OwnerReference> {
     Some(OwnerReference {
         api_version: ClusterRole::api_version(&()).into_owned(),

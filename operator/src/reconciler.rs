@@ -70,7 +70,7 @@ pub struct Settings {
     pub namespace: String,
     /// The name of the Lease of the leader.
     pub lease: String,
-    /// The name of the ClusterRole that owns what is made for the agents.
+    /// The name of the `ClusterRole` that owns what is made for the agents.
     pub owner: Option<String>,
     /// The keys of the taints that mean that a node is emptied.
     pub drain_taints: BTreeSet<String>,

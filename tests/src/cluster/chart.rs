@@ -28,20 +28,20 @@ impl Chart {
     /// definitions included.
     pub fn render(&self, release: &str, namespace: &str, values: &Value) -> Result<Vec<Value>> {
         let output = self.run(&["template", release, CHART, "--namespace", namespace], values)?;
-        objects(&succeeded(output)?)
+        objects(&succeeded(&output)?)
     }
 
     /// What a user reads after the installation. It is not part of [`Chart::render`].
     pub fn notes(&self, release: &str, namespace: &str, values: &Value) -> Result<String> {
         let arguments = ["install", release, CHART, "--namespace", namespace, "--dry-run=client", "--create-namespace"];
-        let text = succeeded(self.run(&arguments, values)?)?;
+        let text = succeeded(&self.run(&arguments, values)?)?;
         let (_, notes) = text.split_once("NOTES:\n").with_context(|| format!("no notes in {text}"))?;
         Ok(notes.to_owned())
     }
 
     /// Helm's own linter, which must have nothing to say.
     pub fn lint(&self, values: &Value) -> Result<()> {
-        succeeded(self.run(&["lint", CHART, "--strict", "--quiet"], values)?).map(drop)
+        succeeded(&self.run(&["lint", CHART, "--strict", "--quiet"], values)?).map(drop)
     }
 
     fn run(&self, arguments: &[&str], values: &Value) -> Result<Output> {
@@ -59,7 +59,7 @@ pub fn apply(server: &ApiServer, objects: &[Value], arguments: &[&str]) -> Resul
     let mut kubectl = server.kubectl()?;
     kubectl.args(["apply", "--server-side", "--validate=strict", "--filename=-"]).args(arguments);
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
-    succeeded(with_input(kubectl, &list)?)
+    succeeded(&with_input(kubectl, &list)?)
 }
 
 /// Runs helm with values, which it reads from its standard input: JSON is YAML.
@@ -79,7 +79,7 @@ fn with_input(mut command: Command, input: &Value) -> Result<Output> {
 }
 
 /// What a command has printed, if it has succeeded; else an error with everything it has said.
-pub(super) fn succeeded(output: Output) -> Result<String> {
+pub(super) fn succeeded(output: &Output) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         bail!("{}:\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));

@@ -54,11 +54,11 @@ impl Release {
     pub fn uninstall(self, cluster: &Cluster) -> Result<()> {
         let mut helm = self.helm(cluster)?;
         helm.args(["uninstall", Self::NAME, "--timeout", TIMEOUT]);
-        succeeded(helm.output().context("cannot run helm")?)?;
+        succeeded(&helm.output().context("cannot run helm")?)?;
         let mut kubectl = cluster.kubectl()?;
         kubectl.args(["--namespace", &self.namespace, "wait", "--for=delete", "pods", "--timeout", TIMEOUT]);
         kubectl.arg("--selector=app.kubernetes.io/part-of=holdfast");
-        succeeded(kubectl.output().context("cannot run kubectl")?).map(drop)
+        succeeded(&kubectl.output().context("cannot run kubectl")?).map(drop)
     }
 
     /// The namespace of the installation.
@@ -71,7 +71,7 @@ impl Release {
         helm.args(verb).args([Self::NAME, CHART, "--wait", "--timeout", TIMEOUT]);
         // No registry has the images: whatever the values say, a node uses those it has.
         helm.args(["--set", "image.pullPolicy=Never"]);
-        succeeded(with_values(helm, values)?).map(drop).with_context(|| self.pods(cluster))
+        succeeded(&with_values(helm, values)?).map(drop).with_context(|| self.pods(cluster))
     }
 
     fn helm(&self, cluster: &Cluster) -> Result<Command> {
