@@ -7,11 +7,10 @@ use crate::support::{SHORT, Stage};
 
 /// The fields that an explanation lists without a word about them.
 fn without_a_word(explanation: &str) -> Vec<&str> {
-    let lines: Vec<&str> = explanation.lines().collect();
     let is_field = |line: &str| line.starts_with("  ") && !line.starts_with("   ") && line.contains('\t');
-    let silent = lines.windows(2).filter(|pair| is_field(pair[0]));
-    let silent = silent.filter(|pair| pair[1].trim().is_empty() || pair[1].contains("<no description>"));
-    silent.map(|pair| pair[0]).collect()
+    let is_silent = |next: &str| next.trim().is_empty() || next.contains("<no description>");
+    let pairs = explanation.lines().zip(explanation.lines().skip(1));
+    pairs.filter(|(line, next)| is_field(line) && is_silent(next)).map(|(line, _)| line).collect()
 }
 
 #[test]

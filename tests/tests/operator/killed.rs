@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use crate::support::{LONG, NAMESPACE, Operator, Stage, apply, condition, virtual_ip};
 
-/// A NodeConfig, a ServiceAccount, a ClusterRole and a ClusterRoleBinding for each.
+/// For each there is a `NodeConfig`, a `ServiceAccount`, a `ClusterRole` and a `ClusterRoleBinding`.
 const NODES: usize = 60;
 /// A status for each.
 const VIRTUAL_IPS: usize = 60;
