@@ -23,9 +23,6 @@ pub(super) const FIRST_READY: Duration = Duration::from_secs(5);
 /// How soon everything runs that Helm installs, without a download.
 pub(super) const INSTALLED: Duration = Duration::from_secs(60);
 
-/// How soon after `helm uninstall` no node holds an address any more: agents end in order, all at the same time.
-pub(super) const UNINSTALLED: Duration = Duration::from_secs(30);
-
 /// Long enough for whatever comes by itself, on a slow machine; every wait ends with its event.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
