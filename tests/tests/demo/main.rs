@@ -20,11 +20,11 @@ const IN_THE_MIDDLE: &str = "=== 1.";
 fn named(prefix: &str) -> Result<Vec<String>> {
     let names = fs::read_dir("/run/netns").into_iter().flatten();
     let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut named: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+    let mut found: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
     let cgroups =
         Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", &format!("{prefix}*")]).output()?;
-    named.extend(String::from_utf8_lossy(&cgroups.stdout).lines().map(str::to_owned));
-    Ok(named)
+    found.extend(String::from_utf8_lossy(&cgroups.stdout).lines().map(str::to_owned));
+    Ok(found)
 }
 
 /// The processes whose arguments name a folder: servers and nodes keep everything there.
