@@ -23,6 +23,7 @@
 
 pub mod aggregate;
 pub mod backoff;
+pub mod claim;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -27,7 +27,7 @@ use crate::statuses::Context;
 use crate::told::Told;
 use crate::world::{Difference, Kind, Sighting, World};
 use crate::write::{Change, Writer, WriterReport, Written};
-use crate::{node_access, node_config, ownership, planning, status, statuses};
+use crate::{claim, node_access, node_config, ownership, planning, status, statuses};
 
 /// A plan is made when nothing has changed for this long, and at the latest after the second.
 const PLAN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -262,6 +262,7 @@ impl Reconciler {
         debug!(statuses = writes.len(), "put the statuses together");
         self.told.wait_for(&writes, |subject, status| statuses::is_seen(&self.world, subject, status));
         self.surroundings.writer.replace(status::KINDS, writes.into_iter().map(|write| write.write));
+        self.surroundings.writer.replace(claim::KINDS, claim::releases(&self.world));
         self.look_again = aggregate.look_again.map(|due| due.max(monotonic + STATUS.0));
         self.conditions = Conditions::of(&aggregate.virtual_ips);
         self.changed = true;

@@ -98,6 +98,11 @@ impl Assignment {
         }
     }
 
+    /// Whether the NodeConfig in the cluster makes no sense to this agent.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self.presence, Presence::Present(_)) && self.unreadable.is_some()
+    }
+
     /// What is wrong, for people; none when all is well. That the API server cannot be reached is no problem as long as
     /// something is in force.
     pub(super) fn problem(&self) -> Option<String> {
@@ -193,6 +198,7 @@ mod tests {
         assignment.see(unreadable(), Instant::now());
         assert_eq!((assignment.spec(), generation(&assignment)), (Some(&spec("web")), Some(4)));
         assert!(assignment.problem().expect("a problem").contains("the last good one stays in force"));
+        assert!(assignment.is_unreadable());
         assignment.see(present("web", 6), Instant::now());
         assert_eq!(assignment.problem(), None);
     }
@@ -232,6 +238,7 @@ mod tests {
         let mut assignment = Assignment::new("a", None);
         assignment.see(Seen::Absent, start);
         assert!(assignment.problem().expect("a problem").contains("does it run"));
+        assert!(!assignment.is_unreadable(), "it is only late");
         assert_eq!((assignment.spec(), assignment.confirm_absence_at()), (None, None));
         assignment.see(Seen::Absent, start + GRACE * 2);
         assert_eq!(assignment.spec(), None);

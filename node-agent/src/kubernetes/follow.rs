@@ -117,6 +117,7 @@ impl Following {
             let differs = programmed.identity.as_ref() != assignment.identity() || programmed.problem != problem;
             programmed.identity = assignment.identity().cloned();
             programmed.problem = problem;
+            programmed.is_unreadable = assignment.is_unreadable();
             differs
         });
     }

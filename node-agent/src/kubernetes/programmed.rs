@@ -18,4 +18,6 @@ pub(super) struct Programmed {
     pub refusals: Vec<Refusal>,
     /// What is wrong with the NodeConfig as a whole.
     pub problem: Option<String>,
+    /// It is there, and makes no sense; otherwise it may just not be there yet.
+    pub is_unreadable: bool,
 }

@@ -177,7 +177,8 @@ fn summary(routers: &[VirtualRouterStatus]) -> NodeConfigSummary {
 /// Whether this node carries its NodeConfig out.
 fn programmed(programmed: &Programmed, routers: &[VirtualRouterStatus]) -> (ProgrammedReason, String) {
     if let Some(problem) = &programmed.problem {
-        return (ProgrammedReason::NodeRejected, shortened(problem));
+        let reason = if programmed.is_unreadable { ProgrammedReason::NodeRejected } else { ProgrammedReason::Pending };
+        return (reason, shortened(problem));
     }
     if programmed.identity.is_none() {
         return (
@@ -346,9 +347,18 @@ mod tests {
     #[test]
     fn one_that_makes_no_sense_is_rejected_as_a_whole() {
         let problem = Some("NodeConfig \"a\" makes no sense to this agent".to_owned());
-        let status = observe(&snapshot(vec![router("web")]), &Programmed { problem, ..programmed(&["web"]) }, &[]);
+        let unreadable = Programmed { problem, is_unreadable: true, ..programmed(&["web"]) };
+        let status = observe(&snapshot(vec![router("web")]), &unreadable, &[]);
         assert_eq!(status.conditions[0].reason, "NodeRejected");
         assert_eq!(states(&status), [("web", RouterState::Backup)], "what was in force goes on");
+    }
+
+    #[test]
+    fn one_that_is_not_there_yet_is_awaited() {
+        let problem = Some("there is no NodeConfig \"a\" yet".to_owned());
+        let status = observe(&snapshot(vec![]), &Programmed { problem, ..Programmed::default() }, &[]);
+        assert_eq!(status.conditions[0].reason, "Pending");
+        assert_eq!(status.conditions[0].message, "there is no NodeConfig \"a\" yet");
     }
 
     #[test]

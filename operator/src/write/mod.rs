@@ -45,6 +45,8 @@ pub enum Written {
     Lease,
     /// The status alone.
     VirtualIPStatus,
+    /// That a node that is gone is its master: deleted.
+    VirtualIPClaim,
     /// The status alone.
     HealthCheckStatus,
     /// The status alone.
@@ -61,6 +63,7 @@ impl Written {
             Self::ClusterRoleBinding => "ClusterRoleBinding",
             Self::Lease => "Lease",
             Self::VirtualIPStatus => "VirtualIP/status",
+            Self::VirtualIPClaim => "VirtualIP/status.master",
             Self::HealthCheckStatus => "HealthCheck/status",
             Self::VirtualIPGroupStatus => "VirtualIPGroup/status",
         }
@@ -106,6 +109,13 @@ pub enum Change {
         status: Box<Status>,
         /// Which object it is.
         subject: Box<Subject>,
+    },
+    /// Without the claim of this node, provided that the node does not exist.
+    Release {
+        /// Which object.
+        uid: Option<String>,
+        /// The node that left.
+        node: String,
     },
     /// Nothing: delete this very version of it, provided that the node does not exist.
     Delete {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Change, FIELD_MANAGER, Target, Write, Written};
-use crate::drain;
+use crate::{claim, drain};
 
 /// What is read of the answer: parsing all of a large object would cost more than it tells.
 #[derive(Debug, Deserialize)]
@@ -42,10 +42,17 @@ pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Res
         Change::NodeConfig { plan, draining, .. } => {
             // A node that is not in the plan has nothing to run; its NodeConfig is deleted, not written.
             let Some(spec) = Change::spec(plan, name) else { return Err(WriteError::Overtaken) };
-            Ok(apply(client, namespace, *kind, name, &node_config(name, spec, draining.as_deref())).await?)
+            let object = node_config(name, spec, draining.as_deref());
+            Ok(apply(client, namespace, &write.target, FIELD_MANAGER, &object).await?)
         }
         Change::Apply(object) | Change::Status { object, .. } => {
-            Ok(apply(client, namespace, *kind, name, object).await?)
+            Ok(apply(client, namespace, &write.target, FIELD_MANAGER, object).await?)
+        }
+        Change::Release { uid, node } => {
+            confirm_gone(client, node).await?;
+            // In the name of the agent that cannot do so any more: what another one has claimed since is not its to give back.
+            let manager = format!("{}{node}", claim::AGENT);
+            Ok(apply(client, namespace, &write.target, &manager, &claim::without(name, uid.as_deref())).await?)
         }
         Change::Delete { uid, resource_version, node } => {
             confirm_gone(client, node).await?;
@@ -61,17 +68,18 @@ pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Res
 async fn apply(
     client: &Client,
     namespace: &str,
-    kind: Written,
-    name: &str,
+    Target { kind, name }: &Target,
+    manager: &str,
     object: &Value,
 ) -> Result<Option<String>, kube::Error> {
-    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let params = PatchParams::apply(manager).force();
     let patch = Patch::Apply(object);
-    let objects = path(kind, namespace);
+    let objects = path(*kind, namespace);
     let request = match kind {
-        Written::VirtualIPStatus | Written::HealthCheckStatus | Written::VirtualIPGroupStatus => {
-            objects.patch_subresource("status", name, &params, &patch)
-        }
+        Written::VirtualIPStatus
+        | Written::VirtualIPClaim
+        | Written::HealthCheckStatus
+        | Written::VirtualIPGroupStatus => objects.patch_subresource("status", name, &params, &patch),
         _ => objects.patch(name, &params, &patch),
     };
     let answer = client.request::<Answer>(request.map_err(kube::Error::BuildRequest)?).await?;
@@ -96,7 +104,7 @@ fn path(kind: Written, namespace: &str) -> Request {
         Written::Lease => Lease::url_path(&(), Some(namespace)),
         Written::ClusterRole => ClusterRole::url_path(&(), None),
         Written::ClusterRoleBinding => ClusterRoleBinding::url_path(&(), None),
-        Written::VirtualIPStatus => VirtualIP::url_path(&(), None),
+        Written::VirtualIPStatus | Written::VirtualIPClaim => VirtualIP::url_path(&(), None),
         Written::HealthCheckStatus => HealthCheck::url_path(&(), None),
         Written::VirtualIPGroupStatus => VirtualIPGroup::url_path(&(), None),
     })
