@@ -1,13 +1,13 @@
 //! Which objects are in order, beyond what schema and CEL can see of one object alone.
 //!
-//! In a cluster objects are judged in the order of their creation, then by name, so the later one is refused and never
-//! the earlier. How agents judge that do not ask each other is in `standalone.rs`.
+//! In a cluster objects are judged in the order of their creation, so the later one is refused and never the earlier. Times of
+//! creation are whole seconds: within one, what is in force was there first, then the name decides. How agents judge that do not ask each other is in `standalone.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use holdfast_crds::condition::{AcceptedReason, HealthCheckAcceptedReason};
-use holdfast_crds::{Family, HealthCheck, Probe, Transport, VipAddress, VirtualIP};
+use holdfast_crds::{Family, HealthCheck, NodeConfig, Probe, Transport, VipAddress, VirtualIP};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::node::ClusterNode;
@@ -129,10 +129,13 @@ pub(crate) fn virtual_ips<'a>(
     virtual_ips: &'a [VirtualIP],
     nodes: &[ClusterNode],
     health_checks: &HealthCheckVerdicts,
+    earlier: &[NodeConfig],
     retained: &Retained<'a>,
 ) -> Candidates<'a> {
     let mut order: Vec<&VirtualIP> = virtual_ips.iter().filter(|vip| retained.is_planned(vip)).collect();
-    order.sort_by_key(|vip| creation_order(&vip.metadata));
+    let routers = earlier.iter().flat_map(|config| &config.spec.virtual_routers);
+    let in_force: BTreeSet<&str> = routers.map(|router| router.virtual_ip.as_str()).collect();
+    order.sort_by_key(|vip| creation_order(&vip.metadata, &in_force));
     let mut taken = retained.addresses();
     let judge = |vip: &'a VirtualIP| {
         let mut candidate = Candidate::of(vip, nodes);
@@ -149,10 +152,10 @@ pub(crate) fn virtual_ips<'a>(
     Candidates(order.into_iter().map(judge).collect())
 }
 
-/// What comes first was there first; objects without a time, such as those of a folder, go by name alone.
-pub(crate) fn creation_order(metadata: &ObjectMeta) -> (bool, String, String) {
-    let created = metadata.creation_timestamp.as_ref().map(|time| time.0.to_string());
-    (created.is_none(), created.unwrap_or_default(), name_of(metadata).to_owned())
+/// What comes first was there first, as far as can be known.
+pub(crate) fn creation_order(metadata: &ObjectMeta, in_force: &BTreeSet<&str>) -> (bool, String, bool, String) {
+    let (created, name) = (metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()), name_of(metadata));
+    (created.is_none(), created.unwrap_or_default(), !in_force.contains(name), name.to_owned())
 }
 
 pub(crate) fn name_of(metadata: &ObjectMeta) -> &str {

@@ -102,9 +102,10 @@ fn of_cluster(input: &Input<'_>, cluster: &Cluster<'_>) -> Plan {
     let nodes = node::sorted(input.nodes);
     let retained = Retained::of(cluster.unreadable, cluster.node_configs);
     let health_checks = accept::health_checks(input.health_checks);
-    let mut candidates = accept::virtual_ips(input.virtual_ips, &nodes, &health_checks, &retained);
+    let mut candidates =
+        accept::virtual_ips(input.virtual_ips, &nodes, &health_checks, cluster.node_configs, &retained);
     allocation::allocate(&mut candidates, cluster.node_configs, &retained);
-    let mut groups = unit::in_order_of_creation(input.groups, &health_checks);
+    let mut groups = unit::in_order_of_creation(input.groups, &health_checks, cluster.node_configs);
     groups.retain(|candidate| retained.is_planned_group(candidate.group));
     let (units, groups) = unit::assemble(&groups, &candidates);
     let checks = compile::by_name(input.health_checks);

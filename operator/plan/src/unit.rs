@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_crds::condition::GroupAcceptedReason as Reason;
-use holdfast_crds::{HealthCheckReference, Placement, Preemption, TrackedInterface, VirtualIPGroup};
+use holdfast_crds::{HealthCheckReference, NodeConfig, Placement, Preemption, TrackedInterface, VirtualIPGroup};
 
 use crate::accept::{Candidate, Candidates, HealthCheckVerdicts, check_complaint, creation_order, name_of};
 use crate::verdict::Verdict;
 
 pub(crate) type GroupVerdict = Verdict<Reason>;
+
+/// Before the name of a group, where there are names of `VirtualIPs` too: they have no slash.
+const GROUP_PREFIX: &str = "group/";
 
 pub(crate) struct Unit<'c, 'a> {
     /// The name in the `NodeConfig`. That of a group has a slash, which no name of a `VirtualIP` has.
@@ -34,9 +37,15 @@ pub(crate) struct GroupCandidate<'a, 'h> {
 pub(crate) fn in_order_of_creation<'a, 'h>(
     groups: &'a [VirtualIPGroup],
     health_checks: &'h HealthCheckVerdicts,
+    earlier: &[NodeConfig],
 ) -> Vec<GroupCandidate<'a, 'h>> {
     let mut order: Vec<&VirtualIPGroup> = groups.iter().collect();
-    order.sort_by_key(|group| creation_order(&group.metadata));
+    let in_force: BTreeSet<&str> = earlier
+        .iter()
+        .flat_map(|config| &config.spec.groups)
+        .filter_map(|group| group.name.strip_prefix(GROUP_PREFIX))
+        .collect();
+    order.sort_by_key(|group| creation_order(&group.metadata, &in_force));
     order.into_iter().map(|group| GroupCandidate { group, health_checks }).collect()
 }
 
@@ -107,7 +116,7 @@ fn judge<'c, 'a>(
         return Err(Verdict::new(Reason::NoMatchingNodes, message));
     }
     Ok(Unit {
-        name: format!("group/{}", name_of(&group.metadata)),
+        name: format!("{GROUP_PREFIX}{}", name_of(&group.metadata)),
         nodes,
         placement: first.vip.spec.placement(),
         preemption: &first.vip.spec.preemption,

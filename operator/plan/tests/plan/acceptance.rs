@@ -37,6 +37,22 @@ fn the_later_of_two_virtual_ips_with_one_address_is_refused() {
 }
 
 #[test]
+fn of_two_virtual_ips_of_one_second_the_one_in_force_stays() {
+    let created = |mut vip: holdfast_crds::VirtualIP| {
+        vip.metadata.creation_timestamp = Some(Time(Timestamp::from_second(100).expect("in range")));
+        vip
+    };
+    let first = created(vip("web", "192.0.2.10/24"));
+    let world = World { virtual_ips: vec![first], nodes: vec![node("n")], ..World::default() };
+    let plan = world.plan();
+    let mut world = world.after(&plan);
+    // By name, it would come first.
+    world.virtual_ips.push(created(vip("api", "192.0.2.10")));
+    assert_eq!(verdict(&world, "web").0, Reason::Accepted);
+    assert_eq!(verdict(&world, "api").0, Reason::AddressInUse);
+}
+
+#[test]
 fn an_address_of_a_refused_virtual_ip_is_free() {
     let refused = vip_with("a", "192.0.2.10", |spec| spec.health_checks.push(reference("missing")));
     let world =

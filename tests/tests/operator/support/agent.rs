@@ -24,7 +24,7 @@ use super::{NAMESPACE, SHORT, Stage};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What the agent has to say of a virtual router.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Saying {
     router: String,
     state: RouterState,
@@ -97,19 +97,18 @@ impl Life {
         loop {
             tokio::select! {
                 _ = heartbeat.tick() => self.beat().await?,
-                changed = heard.changed() => {
-                    changed?;
-                    reported = None;
-                }
+                changed = heard.changed() => changed?,
                 now = told.try_next() => config = now?,
             }
             let saying = heard.borrow_and_update().clone();
             if let (Some(saying), Some(config)) = (saying, &config)
-                && reported != config.metadata.generation
                 && config.spec.virtual_routers.iter().any(|one| one.name == saying.router)
             {
-                self.report(config, &saying).await?;
-                reported = config.metadata.generation;
+                let news = Some((config.metadata.generation, saying));
+                if let Some((_, saying)) = news.as_ref().filter(|_| news != reported) {
+                    self.report(config, saying).await?;
+                }
+                reported = news;
             }
         }
     }
