@@ -64,7 +64,7 @@ demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root
 	$(TARGET_DIR)/debug/holdfast-demo-standalone $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
 
 test: packages ## everything that must pass before a change lands (as root); what CI runs
-	@.ci/steps test lint unit search sim suite
+	@.ci/steps test lint unit search sim suite suite-kubernetes
 
 # === a Kubernetes to play with ===
 
@@ -121,13 +121,12 @@ sim: packages ## simulate random networks; SECONDS=60
 suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
 	.ci/leaves-nothing cargo test -p holdfast-tests --lib --bins --test lab --test suite
 
-# === beyond `make test` ===
-
-# The Kubernetes half is not whole yet; when it is, this is a step of `make test`.
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
 	PROFILE=dev .ci/images $(TARGET_DIR)/images
 	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes --test policy \
 		--test chart --test cluster_nodes --test cluster_end --test demo
+
+# === beyond `make test` ===
 
 figures: packages kubernetes ## measure what Holdfast costs a cluster, as a table (as root); ARGS=plan, change or failover for one
 	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \

@@ -206,10 +206,10 @@ mod tests {
             let role = json!({ "metadata": { "name": "holdfast-operator", "uid": uid } });
             see(&mut world, seen(role, Sighting::ClusterRole));
             let writes = owned(&world);
-            let owner = json!([{
+            let reference = json!([{
                 "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": "holdfast-operator", "uid": uid,
             }]);
-            assert_eq!(owners(&writes), [owner.clone(), owner.clone(), owner]);
+            assert_eq!(owners(&writes), [reference.clone(), reference.clone(), reference]);
             carry_out(&mut world, writes);
             assert_eq!(targets(&owned(&world)), Vec::<String>::new());
         }

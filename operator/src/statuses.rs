@@ -1,5 +1,5 @@
 //! From what was seen to the statuses that must be written, and to what is told once they are. Pure; what a status says is
-//! decided by [`aggregate`](crate::aggregate), what of it is news by [`transition`](crate::transition).
+//! decided by [`aggregate`](mod@crate::aggregate), what of it is news by [`transition`](crate::transition).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -108,7 +108,7 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
     let cluster = Cluster::shared()?;
     let release = Release::install_in(&cluster, NAMESPACE, &json!({}))?;
     let master = hold(&cluster, "served", SERVED)?;
-    assert_eq!(holders(&cluster, SERVED)?, [master.clone()]);
+    assert_eq!(holders(&cluster, SERVED)?, std::slice::from_ref(&master));
     let table = kubectl(&cluster, &["get", "virtualips"])?;
     assert!(table.lines().any(|line| line.starts_with("served") && line.contains(&master)), "{table}");
 
