@@ -119,11 +119,11 @@ sim: packages ## simulate random networks; SECONDS=60
 	$(SIMULATE) --seconds $(SECONDS)
 
 suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
-	.ci/leaves-nothing cargo test -p holdfast-tests --lib --bins --test lab --test suite
+	.ci/leaves-nothing cargo test --no-fail-fast -p holdfast-tests --lib --bins --test lab --test suite
 
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
 	PROFILE=dev .ci/images $(TARGET_DIR)/images
-	.ci/leaves-nothing cargo test -p holdfast-tests --test cluster --test operator --test agent_kubernetes --test policy \
+	.ci/leaves-nothing cargo test --no-fail-fast -p holdfast-tests --test cluster --test operator --test agent_kubernetes --test policy \
 		--test chart --test cluster_nodes --test cluster_end --test demo
 
 # === beyond `make test` ===
