@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::support::{Attempt, NODE, agent_and_admin, holdfast, leases, object, status, token_request, tokens_of};
+use crate::support::{Attempt, NODE, agent_and_admin, holdfast, leases, node_token_request, object, status, tokens_of};
 use crate::support::{NAMESPACE, virtual_ip};
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn an_agent_reports_beats_and_gets_the_token_to_read_with() -> Result<()> 
         ),
         renewal.clone(),
         renewal,
-        Attempt::create(&tokens_of("holdfast-agent-node-2"), token_request()),
+        Attempt::create(&tokens_of("holdfast-agent-node-2"), node_token_request(NODE, 3600)),
     ];
     for attempt in attempts {
         attempt.make(&agent).await?;

@@ -5,8 +5,8 @@ use holdfast_tests::cluster::crds;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Attempt, NAMESPACE, NODE, agent_and_admin, agent_of_no_node, holdfast, leases, object, status, token_request,
-    tokens_of, virtual_ip,
+    Attempt, NAMESPACE, NODE, agent_and_admin, agent_of_no_node, holdfast, leases, node_token_request, object, status,
+    token_request, tokens_of, virtual_ip,
 };
 
 /// How a refusal by the chart's policy begins.
@@ -88,6 +88,12 @@ async fn a_token_speaks_for_its_own_node_only() -> Result<()> {
         (Attempt::create(&tokens_of("holdfast-agent-node-1"), token_request()), "tokens of the ServiceAccount"),
         (Attempt::create(&tokens_of("holdfast-agent"), token_request()), "tokens of the ServiceAccount"),
         (Attempt::create(&tokens_of("holdfast-operator"), token_request()), "tokens of the ServiceAccount"),
+        (Attempt::create(&tokens_of("holdfast-agent-node-2"), token_request()), "is bound to that Node"),
+        (
+            Attempt::create(&tokens_of("holdfast-agent-node-2"), node_token_request("node-1", 3600)),
+            "is bound to that Node",
+        ),
+        (Attempt::create(&tokens_of("holdfast-agent-node-2"), node_token_request(NODE, 3601)), "for an hour at most"),
     ];
     for (attempt, expected) in attempts {
         let reason = attempt.refusal(&agent).await?;

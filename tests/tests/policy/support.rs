@@ -91,9 +91,16 @@ pub(crate) fn tokens_of(account: &str) -> String {
     format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token")
 }
 
-/// A request for a token.
+/// A request for a token that is bound to nothing.
 pub(crate) fn token_request() -> Value {
     json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {} })
+}
+
+/// A request for a token that is bound to a Node, and lasts for so many seconds.
+pub(crate) fn node_token_request(node: &str, seconds: u32) -> Value {
+    let node = json!({ "apiVersion": "v1", "kind": "Node", "name": node });
+    let spec = json!({ "boundObjectRef": node, "expirationSeconds": seconds });
+    json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec })
 }
 
 /// An object of a kind of Holdfast, with what is given beside its name.
