@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_crds::NodeConfigSpec;
 
+use super::programmed::Problem;
 use super::seen::{Identity, LiveNodeConfig, Seen};
 
 /// How long what a NodeConfig said outlives it. The operator puts back at once what somebody has deleted by hand.
@@ -98,20 +99,21 @@ impl Assignment {
         }
     }
 
-    /// Whether the NodeConfig in the cluster makes no sense to this agent.
-    pub(super) fn is_unreadable(&self) -> bool {
-        matches!(self.presence, Presence::Present(_)) && self.unreadable.is_some()
-    }
-
     /// What is wrong, for people; none when all is well. That the API server cannot be reached is no problem as long as
     /// something is in force.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Problem> {
+        if !matches!(self.presence, Presence::Present(_)) {
+            return self.missing().map(Problem::Missing);
+        }
+        let error = self.unreadable.as_ref()?;
+        let rest = if self.in_force.is_some() { "; the last good one stays in force" } else { "" };
+        let node = &self.node;
+        Some(Problem::Unreadable(format!("NodeConfig {node:?} makes no sense to this agent: {error}{rest}")))
+    }
+
+    fn missing(&self) -> Option<String> {
         let node = &self.node;
         match (&self.presence, &self.in_force) {
-            (Presence::Present(_), in_force) => self.unreadable.as_ref().map(|error| {
-                let rest = if in_force.is_some() { "; the last good one stays in force" } else { "" };
-                format!("NodeConfig {node:?} makes no sense to this agent: {error}{rest}")
-            }),
             (Presence::AbsentSince(_), Some(_)) => Some(format!(
                 "NodeConfig {node:?} does not exist any more: if the operator does not put it back within {GRACE:?}, this \
                  node stops to take part"
@@ -122,7 +124,7 @@ impl Assignment {
             )),
             (Presence::Gone, _) => Some(format!("NodeConfig {node:?} is gone: this node takes no part any more")),
             (Presence::Unknown(Some(failure)), None) => Some(format!("cannot read NodeConfig {node:?}: {failure}")),
-            (Presence::Unknown(_), _) => None,
+            (Presence::Unknown(_) | Presence::Present(_), _) => None,
         }
     }
 }
@@ -188,7 +190,8 @@ mod tests {
     fn without_anything_in_force_an_outage_is_what_is_wrong() {
         let mut assignment = Assignment::new("a", None);
         assignment.see(failed(), Instant::now());
-        assert_eq!(assignment.problem().expect("a problem"), "cannot read NodeConfig \"a\": connection refused");
+        let problem = Problem::Missing("cannot read NodeConfig \"a\": connection refused".to_owned());
+        assert_eq!(assignment.problem(), Some(problem));
     }
 
     #[test]
@@ -197,8 +200,11 @@ mod tests {
         assignment.see(present("web", 4), Instant::now());
         assignment.see(unreadable(), Instant::now());
         assert_eq!((assignment.spec(), generation(&assignment)), (Some(&spec("web")), Some(4)));
-        assert!(assignment.problem().expect("a problem").contains("the last good one stays in force"));
-        assert!(assignment.is_unreadable());
+        let problem = assignment.problem();
+        assert!(
+            matches!(&problem, Some(Problem::Unreadable(text)) if text.contains("the last good one stays in force")),
+            "{problem:?}"
+        );
         assignment.see(present("web", 6), Instant::now());
         assert_eq!(assignment.problem(), None);
     }
@@ -214,7 +220,7 @@ mod tests {
         assignment.see(Seen::Absent, start + GRACE);
         assert_eq!(assignment.spec(), Some(&NodeConfigSpec::default()));
         assert_eq!(assignment.confirm_absence_at(), None, "it is gone");
-        assert!(assignment.problem().expect("a problem").contains("is gone"));
+        assert!(matches!(assignment.problem(), Some(Problem::Missing(text)) if text.contains("is gone")));
         assignment.see(present("web", 1), start + GRACE * 2);
         assert_eq!((assignment.spec(), assignment.problem()), (Some(&spec("web")), None));
     }
@@ -237,8 +243,7 @@ mod tests {
         let start = Instant::now();
         let mut assignment = Assignment::new("a", None);
         assignment.see(Seen::Absent, start);
-        assert!(assignment.problem().expect("a problem").contains("does it run"));
-        assert!(!assignment.is_unreadable(), "it is only late");
+        assert!(matches!(assignment.problem(), Some(Problem::Missing(text)) if text.contains("does it run")));
         assert_eq!((assignment.spec(), assignment.confirm_absence_at()), (None, None));
         assignment.see(Seen::Absent, start + GRACE * 2);
         assert_eq!(assignment.spec(), None);

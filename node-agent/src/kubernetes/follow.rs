@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{interval, sleep_until};
 
 use super::assignment::Assignment;
-use super::programmed::Programmed;
+use super::programmed::{Problem, Programmed};
 use super::seen::Seen;
 use crate::configurator::Configurator;
 use crate::source::Update;
@@ -44,7 +44,7 @@ pub struct Following {
 struct InForce {
     spec: Option<NodeConfigSpec>,
     passwords: Vec<(PathBuf, Vec<u8>)>,
-    problem: Option<String>,
+    problem: Option<Problem>,
 }
 
 impl Following {
@@ -110,14 +110,14 @@ impl Following {
                 programmed.refusals = refusals;
             });
         }
-        configurator.replace_problem(in_force.problem.as_deref(), problem.as_deref());
+        configurator
+            .replace_problem(in_force.problem.as_ref().map(Problem::message), problem.as_ref().map(Problem::message));
         in_force.problem.clone_from(&problem);
         // Only now: whoever sees the new version may count on its being carried out.
         self.programmed.send_if_modified(|programmed| {
             let differs = programmed.identity.as_ref() != assignment.identity() || programmed.problem != problem;
             programmed.identity = assignment.identity().cloned();
             programmed.problem = problem;
-            programmed.is_unreadable = assignment.is_unreadable();
             differs
         });
     }

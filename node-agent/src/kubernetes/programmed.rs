@@ -17,7 +17,22 @@ pub(super) struct Programmed {
     /// The groups that cannot run.
     pub refusals: Vec<Refusal>,
     /// What is wrong with the NodeConfig as a whole.
-    pub problem: Option<String>,
-    /// It is there, and makes no sense; otherwise it may just not be there yet.
-    pub is_unreadable: bool,
+    pub problem: Option<Problem>,
+}
+
+/// What is wrong with a NodeConfig as a whole, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It is not there, or could not be read yet.
+    Missing(String),
+    /// It is there, and makes no sense to this agent.
+    Unreadable(String),
+}
+
+impl Problem {
+    /// The words.
+    pub(super) fn message(&self) -> &str {
+        let (Self::Missing(message) | Self::Unreadable(message)) = self;
+        message
+    }
 }

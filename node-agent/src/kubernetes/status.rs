@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
 use super::problems::{of_refused, of_running, shortened};
-use super::programmed::Programmed;
+use super::programmed::{Problem, Programmed};
 use super::sightings::Sightings;
 use crate::snapshot::{self, CheckSnapshot, InterfaceSnapshot, RouterSnapshot, Snapshot};
 
@@ -176,9 +176,10 @@ fn summary(routers: &[VirtualRouterStatus]) -> NodeConfigSummary {
 
 /// Whether this node carries its NodeConfig out.
 fn programmed(programmed: &Programmed, routers: &[VirtualRouterStatus]) -> (ProgrammedReason, String) {
-    if let Some(problem) = &programmed.problem {
-        let reason = if programmed.is_unreadable { ProgrammedReason::NodeRejected } else { ProgrammedReason::Pending };
-        return (reason, shortened(problem));
+    match &programmed.problem {
+        Some(Problem::Unreadable(message)) => return (ProgrammedReason::NodeRejected, shortened(message)),
+        Some(Problem::Missing(message)) => return (ProgrammedReason::Pending, shortened(message)),
+        None => {}
     }
     if programmed.identity.is_none() {
         return (
@@ -346,8 +347,8 @@ mod tests {
 
     #[test]
     fn one_that_makes_no_sense_is_rejected_as_a_whole() {
-        let problem = Some("NodeConfig \"a\" makes no sense to this agent".to_owned());
-        let unreadable = Programmed { problem, is_unreadable: true, ..programmed(&["web"]) };
+        let problem = Some(Problem::Unreadable("NodeConfig \"a\" makes no sense to this agent".to_owned()));
+        let unreadable = Programmed { problem, ..programmed(&["web"]) };
         let status = observe(&snapshot(vec![router("web")]), &unreadable, &[]);
         assert_eq!(status.conditions[0].reason, "NodeRejected");
         assert_eq!(states(&status), [("web", RouterState::Backup)], "what was in force goes on");
@@ -355,7 +356,7 @@ mod tests {
 
     #[test]
     fn one_that_is_not_there_yet_is_awaited() {
-        let problem = Some("there is no NodeConfig \"a\" yet".to_owned());
+        let problem = Some(Problem::Missing("there is no NodeConfig \"a\" yet".to_owned()));
         let status = observe(&snapshot(vec![]), &Programmed { problem, ..Programmed::default() }, &[]);
         assert_eq!(status.conditions[0].reason, "Pending");
         assert_eq!(status.conditions[0].message, "there is no NodeConfig \"a\" yet");
