@@ -10,8 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 
-/// The Lease of the agent on node N is this and N.
-pub const LEASE_PREFIX: &str = "holdfast-agent-";
+const AGENT_PREFIX: &str = "holdfast-agent-";
 
 /// An agent that has not renewed its Lease for so long is not heard of: what the agent says itself, if it is within reason.
 const LATE_AFTER: Duration = Duration::from_secs(15);
@@ -125,9 +124,14 @@ impl Heartbeats {
     }
 }
 
-/// The node whose agent renews a Lease of this name.
-pub fn node_of(lease: &str) -> Option<&str> {
-    lease.strip_prefix(LEASE_PREFIX)
+/// The name of the agent of a node: of its Lease, of what it reads with, and of it as a field manager.
+pub fn agent_of(node: &str) -> String {
+    format!("{AGENT_PREFIX}{node}")
+}
+
+/// The node whose agent has this name.
+pub fn node_of(agent: &str) -> Option<&str> {
+    agent.strip_prefix(AGENT_PREFIX)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 
-use crate::heartbeat::{self, LEASE_PREFIX};
+use crate::heartbeat;
 use crate::node_config::delete;
 use crate::ownership;
 use crate::world::{Access, Cached, Store, World};
@@ -43,7 +43,7 @@ pub fn writes(world: &World, namespace: &str, owner: Option<&str>) -> Vec<Write>
 
 /// What a node must have, as far as it has not.
 fn wanted(access: &Access, node: &str, namespace: &str, owner: Option<&OwnerReference>) -> Vec<Write> {
-    let name = format!("{LEASE_PREFIX}{node}");
+    let name = heartbeat::agent_of(node);
     let metadata = |namespace: Option<&str>| ObjectMeta {
         name: Some(name.clone()),
         namespace: namespace.map(str::to_owned),

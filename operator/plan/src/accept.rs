@@ -1,7 +1,8 @@
 //! Which objects are in order, beyond what schema and CEL can see of one object alone.
 //!
-//! In a cluster objects are judged in the order of their creation, so the later one is refused and never the earlier. Times of
-//! creation are whole seconds: within one, what is in force was there first, then the name decides. How agents judge that do not ask each other is in `standalone.rs`.
+//! In a cluster objects are judged in the order of their creation, so the later one is refused and never the earlier. Times
+//! of creation are whole seconds: within one, what is in force was there first, then the name decides. How agents judge that
+//! do not ask each other is in `standalone.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -229,7 +229,7 @@ impl World {
     }
 
     fn has_lease(&self, node: &str) -> bool {
-        self.leases.contains(&format!("{}{node}", heartbeat::LEASE_PREFIX))
+        self.leases.contains(&heartbeat::agent_of(node))
     }
 }
 

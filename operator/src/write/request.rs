@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Change, FIELD_MANAGER, Target, Write, Written};
-use crate::{claim, drain};
+use crate::{claim, drain, heartbeat};
 
 /// What is read of the answer: parsing all of a large object would cost more than it tells.
 #[derive(Debug, Deserialize)]
@@ -51,8 +51,8 @@ pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Res
         Change::Release { uid, node } => {
             confirm_gone(client, node).await?;
             // In the name of the agent that cannot do so any more: what another one has claimed since is not its to give back.
-            let manager = format!("{}{node}", claim::AGENT);
-            Ok(apply(client, namespace, &write.target, &manager, &claim::without(name, uid.as_deref())).await?)
+            let agent = heartbeat::agent_of(node);
+            Ok(apply(client, namespace, &write.target, &agent, &claim::without(name, uid.as_deref())).await?)
         }
         Change::Delete { uid, resource_version, node } => {
             confirm_gone(client, node).await?;
