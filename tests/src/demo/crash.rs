@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use holdfast_crds::VirtualIPStatus;
 use holdfast_crds::condition::{ConditionReason, ConditionType, ProgrammedReason, find_condition};
 
-use super::bounds::{FAILOVER, PATIENCE, VISIBLE, noise_since};
+use super::bounds::{PATIENCE, VISIBLE, noise_since};
 use super::outcome::{Outcome, Outcomes, time};
 use super::scene::{NAME, Scene};
 use super::sightings::is_whole;
+use super::takeover;
 
 /// Takes the power of the master's node, and gives it back after the address has moved.
 pub(super) fn power_off(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
@@ -23,16 +24,9 @@ pub(super) fn power_off(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()
     let named = |status: &VirtualIPStatus| status.master.as_ref() == Some(&new);
     let seen = scene.sightings.wait_for(&format!("kubectl names {new}"), lost, PATIENCE, named)?;
     let report = prober.stop()?;
-    println!("\nThe client sent {report}.");
-    let answered = report.switched(lost, scene.cluster.node(&new)?.host()?).context("the address did not move")?;
+    let answered = takeover::judge("power off: the new master answers", scene, &report, &new, lost, outcomes)?;
     scene.kubectl("get virtualips -o wide")?;
     scene.page()?;
-    outcomes.add(Outcome {
-        step: "power off: the new master answers",
-        expected: format!("within {}", time(FAILOVER)),
-        measured: format!("after {}, {} probes lost", time(answered), report.lost()),
-        met: answered <= FAILOVER + noise_since(lost),
-    });
     let visible = seen.duration_since(lost).saturating_sub(answered);
     outcomes.add(Outcome {
         step: "power off: kubectl names it",

@@ -7,6 +7,7 @@
 //! | `scene` | the cluster, Holdfast in it, who holds the address, and what is printed |
 //! | `example` | the manifests of `docs/examples`, as they are applied |
 //! | `sightings` | the status of the VirtualIP, as everybody can see it, and when |
+//! | `takeover` | what the client saw of an address whose master was lost |
 //! | `install`, `moves`, `crash`, `outage`, `uninstall` | the story, one file a chapter |
 //! | `bounds` | what is promised, in numbers |
 //! | `outcome` | expected and measured, as a table |
@@ -21,6 +22,7 @@ mod outage;
 pub(crate) mod outcome;
 mod scene;
 mod sightings;
+mod takeover;
 mod uninstall;
 
 use anyhow::{Context, Result, bail};
