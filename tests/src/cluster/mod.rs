@@ -15,6 +15,7 @@
 //! | `throttle` | a user whose requests the API server has no time for |
 //! | `audit` | the requests that the API server has answered, by user |
 //! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
+//! | `played_agent` | a node's agent as far as the API server can tell |
 //! | `developer` | a cluster that stays, for a person to play with |
 //! | `blocking` | asynchronous work from where there is no runtime |
 
@@ -40,6 +41,7 @@ pub mod member;
 pub mod node;
 mod operator;
 mod place;
+mod played_agent;
 mod pod_images;
 mod programs;
 mod release;
@@ -55,6 +57,7 @@ pub use kubernetes::{Cluster, Turn};
 pub use member::Member;
 pub use node::Node;
 pub use operator::{NAMESPACE, Operator};
+pub use played_agent::{PlayedAgent, Report};
 pub use programs::Programs;
 pub use release::Release;
 pub use throttle::Throttle;

@@ -12,10 +12,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::reporter::Reporter;
 use super::scene::{self, AT_ONCE};
 use super::table::{Figure, count, size, time};
-use super::{requests, watching};
+use super::{reporter, requests, watching};
 use crate::cluster::{ApiServer, Operator};
 
 const NODES_OF_A_RACK: usize = 5;
@@ -45,8 +44,10 @@ pub(super) async fn measure(virtual_ips: usize) -> Result<Vec<Figure>> {
     operator.hide_log();
     operator.wait_until_it_leads(LIMIT)?;
     let empty = operator.resident_memory()?;
-    let _reporters: Vec<Reporter> =
-        (0..nodes).map(|number| Reporter::start(&client, scene::node_name(number))).collect();
+    let mut reporters = Vec::new();
+    for number in 0..nodes {
+        reporters.push(reporter::start(&client, &scene::node_name(number)).await?);
+    }
 
     let title = format!("{} VirtualIPs on {nodes} nodes, {} each", count(virtual_ips), scene::OF_A_RACK);
     let mut figures = applied_at_once(&server, &client, virtual_ips, &title).await?;
@@ -54,6 +55,7 @@ pub(super) async fn measure(virtual_ips: usize) -> Result<Vec<Figure>> {
         size(operator.resident_memory()?)
     }));
     figures.extend(one_changes(&server, &client, &title).await?);
+    drop(reporters);
     Ok(figures)
 }
 

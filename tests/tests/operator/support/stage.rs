@@ -1,5 +1,5 @@
-//! An API server with Holdfast's kinds. An operator is in charge of the whole server, so each test has its own, and they take
-//! turns: they are large.
+//! An API server with Holdfast's kinds. An operator is in charge of the whole server, so each test has its own; two of
+//! them at a time: they are large, and wait for most of their time.
 
 use std::fmt::Debug;
 
@@ -12,17 +12,17 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{LONG, NAMESPACE, Operator};
 
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// The server, and what is often asked of it.
 pub(crate) struct Stage {
     pub(crate) server: ApiServer,
     pub(crate) client: Client,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 impl Stage {
@@ -35,7 +35,7 @@ impl Stage {
 
     /// A server that does not know Holdfast's kinds.
     pub(crate) async fn without_kinds() -> Result<Self> {
-        let turn = TURN.lock().await;
+        let turn = TURNS.acquire().await?;
         let server = ApiServer::start()?;
         let client = server.client()?;
         let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": NAMESPACE } }))?;
