@@ -10,6 +10,7 @@
 //! | `sockets.rs` | the sockets in use, shared by all virtual routers of an interface |
 //! | `netlink/` | hearing about and changing links and addresses |
 //! | `address_worker.rs` | programming addresses on a thread of its own |
+//! | `fence/` | the kernel answers for an address only while adverts leave |
 //! | `ownership.rs` | which addresses on the interfaces are ours |
 //! | `sysctl.rs` | kernel settings that matter for announcements |
 //!
@@ -18,6 +19,7 @@
 pub mod address_worker;
 pub mod advert_socket;
 pub mod announce_socket;
+pub mod fence;
 pub mod interfaces;
 mod local_route;
 pub mod netlink;

@@ -6,6 +6,7 @@
 mod addresses;
 mod adversity;
 mod election;
+mod fence;
 mod figures;
 mod lan;
 mod leases;
