@@ -194,6 +194,8 @@ reasons! {
         NoBackup => True,
         /// A health check fails on a node.
         HealthCheckFailing => True,
+        /// The kernel of a node cannot fence the addresses as strictly as asked for.
+        FencingUnavailable => True,
         /// An unknown router advertises the same virtual router ID.
         ForeignRouter => True,
         /// Another host claims one of the addresses.
@@ -316,7 +318,7 @@ mod tests {
         assert_eq!(reasons(ReadyReason::ALL, Unknown), ["Stale"]);
         assert_eq!(
             reasons(DegradedReason::ALL, True),
-            ["NoBackup", "HealthCheckFailing", "ForeignRouter", "AddressConflict", "SplitBrain"]
+            ["NoBackup", "HealthCheckFailing", "FencingUnavailable", "ForeignRouter", "AddressConflict", "SplitBrain"]
         );
         assert_eq!(reasons(DegradedReason::ALL, False), ["AsExpected"]);
     }

@@ -253,6 +253,9 @@ pub struct VirtualRouterStatus {
     /// The address of the current master, if one is heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_address: Option<String>,
+    /// What silences the addresses if the agent is dead or stuck: `None` also where the kernel of the node has no fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fencing: Option<Fencing>,
     /// What is wrong with it on this node, at most one of each reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -282,6 +285,8 @@ pub enum RouterProblemReason {
     ForeignRouter,
     /// Another host claims one of the addresses, or it was on the interface before.
     AddressConflict,
+    /// The VirtualIP asks for strict fencing, and the kernel of the node has no fence.
+    FencingUnavailable,
 }
 
 /// Scalars for the columns of `kubectl get nodeconfigs`.

@@ -15,8 +15,14 @@ use super::subject::Subject;
 use super::wording::{by_message, list, shortened};
 
 /// The reasons that say that something is wrong, the heaviest first.
-pub(crate) const BY_WEIGHT: [Reason; 5] =
-    [Reason::SplitBrain, Reason::AddressConflict, Reason::ForeignRouter, Reason::NoBackup, Reason::HealthCheckFailing];
+pub(crate) const BY_WEIGHT: [Reason; 6] = [
+    Reason::SplitBrain,
+    Reason::AddressConflict,
+    Reason::ForeignRouter,
+    Reason::NoBackup,
+    Reason::FencingUnavailable,
+    Reason::HealthCheckFailing,
+];
 
 /// The longest text of one reason, in characters: all of them fit into a message.
 const LONGEST_PART: usize = 400;
@@ -33,6 +39,7 @@ pub(super) fn degraded(
         Reason::SplitBrain => split(subject, &judgement.mastership, standings),
         Reason::AddressConflict => said(&heard, RouterProblemReason::AddressConflict),
         Reason::ForeignRouter => said(&heard, RouterProblemReason::ForeignRouter),
+        Reason::FencingUnavailable => said(&heard, RouterProblemReason::FencingUnavailable),
         Reason::NoBackup => no_backup(judgement, standings, programmed),
         Reason::HealthCheckFailing => failing_checks(&heard),
         Reason::AsExpected => None,

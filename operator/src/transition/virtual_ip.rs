@@ -145,6 +145,7 @@ fn mended(reason: DegradedReason) -> Option<&'static str> {
     match reason {
         DegradedReason::AddressConflict => Some("AddressConflictResolved"),
         DegradedReason::ForeignRouter => Some("ForeignRouterGone"),
+        DegradedReason::FencingUnavailable => Some("FencingAvailable"),
         DegradedReason::NoBackup => Some("BackupAvailable"),
         DegradedReason::HealthCheckFailing => Some("HealthCheckPassing"),
         DegradedReason::SplitBrain | DegradedReason::AsExpected => None,

@@ -368,6 +368,7 @@ fn begun(router: &VirtualRouter) -> VirtualRouterStatus {
         since: Some(at(5)),
         reason: Some("Started".to_owned()),
         transitions: 0,
+        fencing: None,
         master_address: None,
         problems: Vec::new(),
     }

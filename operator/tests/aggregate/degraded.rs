@@ -138,6 +138,7 @@ fn strangers_on_the_network() {
     for (problem, reason) in [
         (RouterProblemReason::ForeignRouter, "ForeignRouter"),
         (RouterProblemReason::AddressConflict, "AddressConflict"),
+        (RouterProblemReason::FencingUnavailable, "FencingUnavailable"),
     ] {
         let mut cluster = Cluster::settled();
         for node in ["a", "b", "c"] {

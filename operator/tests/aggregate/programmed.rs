@@ -93,7 +93,11 @@ fn what_a_node_finds_is_the_reason() {
 
 #[test]
 fn what_concerns_the_network_is_no_matter_of_programming() {
-    for problem in [RouterProblemReason::ForeignRouter, RouterProblemReason::AddressConflict] {
+    for problem in [
+        RouterProblemReason::ForeignRouter,
+        RouterProblemReason::AddressConflict,
+        RouterProblemReason::FencingUnavailable,
+    ] {
         let mut cluster = Cluster::settled();
         cluster.problem("b", "web", problem, "a stranger");
         cluster.look();

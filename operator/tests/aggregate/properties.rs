@@ -42,8 +42,17 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
 }
 
 fn problem() -> impl Strategy<Value = RouterProblemReason> {
-    use RouterProblemReason::{AddressConflict, ForeignRouter, InterfaceNotFound, NodeRejected, PasswordKeyNotFound};
-    select(vec![AddressConflict, ForeignRouter, InterfaceNotFound, NodeRejected, PasswordKeyNotFound])
+    use RouterProblemReason::{
+        AddressConflict, FencingUnavailable, ForeignRouter, InterfaceNotFound, NodeRejected, PasswordKeyNotFound,
+    };
+    select(vec![
+        AddressConflict,
+        FencingUnavailable,
+        ForeignRouter,
+        InterfaceNotFound,
+        NodeRejected,
+        PasswordKeyNotFound,
+    ])
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -112,6 +112,7 @@ fn strangers_come_and_go() {
     for (problem, reason, gone) in [
         (RouterProblemReason::ForeignRouter, "ForeignRouter", "ForeignRouterGone"),
         (RouterProblemReason::AddressConflict, "AddressConflict", "AddressConflictResolved"),
+        (RouterProblemReason::FencingUnavailable, "FencingUnavailable", "FencingAvailable"),
     ] {
         let mut cluster = Cluster::settled();
         let found = told(&mut cluster, |cluster| cluster.problem("b", "web", problem, "stranger"));
