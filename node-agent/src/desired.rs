@@ -4,8 +4,10 @@
 //! `translate.rs` makes it from a `NodeConfig`; nothing behind this point knows Kubernetes.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use holdfast_vrrp::{Family, GroupConfig};
+use serde::{Deserialize, Serialize};
 
 /// Everything that this node must run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,36 @@ pub struct DesiredRouter {
     pub interface: InterfaceChoice,
     /// The virtual addresses, in the order of the configuration, with the prefix length to be set on the interface.
     pub addresses: Vec<DesiredAddress>,
+    /// When its addresses fall silent if the agent does.
+    pub fencing: Fencing,
+}
+
+/// When addresses fall silent if the agent is dead or stuck while the node lives on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Fencing {
+    /// Soon after another node has taken over: nothing is lost.
+    #[default]
+    Overlap,
+    /// Before another node can take over: there are never two holders.
+    Strict,
+    /// When their kernel lifetime ends.
+    None,
+}
+
+/// What a takeover may need on a busy machine. With the ticks of the kernel no more than 50 ms.
+const TAKEOVER: Duration = Duration::from_millis(40);
+
+impl Fencing {
+    /// For how long an advert keeps the addresses alive, by the interval of the adverts. A backup takes over when it has heard
+    /// none for three intervals and its skew time, which is less than one (RFC 9568, section 6.1), and what it needs to add
+    /// and announce the addresses.
+    pub fn timeout(self, interval: Duration) -> Option<Duration> {
+        match self {
+            Self::Overlap => Some(interval.saturating_mul(4) + TAKEOVER),
+            Self::Strict => Some(interval.saturating_mul(5) / 2),
+            Self::None => None,
+        }
+    }
 }
 
 /// A virtual address as it stands on the interface.

@@ -73,7 +73,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource};
+    use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource};
     use crate::snapshot::{CheckSnapshot, InterfaceSnapshot, RouterSnapshot, RouterState, Snapshot};
 
     const VIP: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -95,6 +95,7 @@ mod tests {
             message: String::new(),
             transitions: 3,
             master_address: None,
+            fencing: Fencing::default(),
             obstacle: None,
             occupied: Vec::new(),
             foreign_router: None,
@@ -157,6 +158,7 @@ mod tests {
                 family: Family::Ipv4,
                 interface: InterfaceChoice::Named("eth0".to_owned()),
                 addresses: vec![DesiredAddress { address: VIP, prefix_length: 32 }],
+                fencing: Fencing::default(),
             }],
             config: GroupConfig::new(vec![member], preemption, Vec::new()).expect("a group"),
             trackers: vec![TrackerSource::Interface("eth1".to_owned())],

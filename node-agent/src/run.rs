@@ -122,6 +122,7 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
     let (election, reports) = election::spawn(ElectionOptions {
         owned: Box::new(state.address_record()),
         realtime: args.realtime.into(),
+        fence: state.fingerprint().map(|fingerprint| format!("holdfast-{fingerprint}")),
         memory_lock: args.lock_memory,
     })?;
     let reports = origin.listen(reports);

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::desired::Fencing;
 use crate::kubernetes::ApiSnapshot;
 use crate::subnet::Subnet;
 
@@ -58,6 +59,9 @@ pub struct RouterSnapshot {
     pub transitions: u64,
     /// The address of the master: our own while we are it; none while none is known.
     pub master_address: Option<IpAddr>,
+    /// What silences its addresses if the agent is dead or stuck: `None` also where the kernel has no fence.
+    #[serde(default)]
+    pub fencing: Fencing,
     /// Why it cannot run on this node as it is; none while it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obstacle: Option<Obstacle>,

@@ -16,6 +16,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ pub struct StateDir {
     path: PathBuf,
     writer: Writer,
     /// Locked until it is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -95,7 +96,14 @@ impl StateDir {
             TryLockError::Error(source) => open_failed(source),
         })?;
         let writer = Writer::spawn(path.to_owned(), retry).map_err(StateDirError::Thread)?;
-        Ok(Self { path: path.to_owned(), writer, _lock: lock })
+        Ok(Self { path: path.to_owned(), writer, lock })
+    }
+
+    /// What tells this folder from every other one on the node, also if two agents see theirs under one path. The same for
+    /// all runs until the node boots. None if the file system cannot say.
+    pub fn fingerprint(&self) -> Option<String> {
+        let lock = self.lock.metadata().ok()?;
+        Some(format!("{:x}-{:x}", lock.dev(), lock.ino()))
     }
 
     /// The manifests that an earlier run has saved.

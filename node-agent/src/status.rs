@@ -242,6 +242,7 @@ mod tests {
             message: message.to_owned(),
             transitions: 0,
             master_address: None,
+            fencing: crate::desired::Fencing::default(),
             obstacle: None,
             occupied: Vec::new(),
             foreign_router: None,

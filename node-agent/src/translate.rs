@@ -9,7 +9,7 @@ use holdfast_crds as api;
 use holdfast_vrrp as vrrp;
 use thiserror::Error;
 
-use crate::desired::{Desired, DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource};
+use crate::desired::{Desired, DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource};
 use crate::passwords::{PasswordError, Passwords};
 
 /// What a `NodeConfig` comes to.
@@ -173,6 +173,11 @@ fn desired_router(router: &api::VirtualRouter) -> Result<DesiredRouter, RouterEr
         family: family(router.family),
         interface,
         addresses,
+        fencing: match router.fencing {
+            api::Fencing::Overlap => Fencing::Overlap,
+            api::Fencing::Strict => Fencing::Strict,
+            api::Fencing::None => Fencing::None,
+        },
     })
 }
 

@@ -6,6 +6,7 @@ mod announcements;
 mod apply;
 mod carry_out;
 mod counters;
+mod fencing;
 mod links;
 mod network;
 mod notices;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::adverts::AdvertOutbox;
 use self::announcements::FrameOutbox;
 use self::counters::Counted;
+use self::fencing::FenceState;
 use self::links::LinkState;
 use super::clock::Clock;
 use super::command::{Command, Inbox, Question};
@@ -44,6 +46,7 @@ use super::slot::{Seat, Slot};
 use super::stall::{LATE, receive_budget};
 use super::{ElectionError, ElectionOptions, Realtime};
 use crate::network::address_worker::AddressWorker;
+use crate::network::fence::Fence;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange};
 use crate::network::netlink::{AddressCommands, Monitor};
 use crate::network::packet_socket;
@@ -107,6 +110,7 @@ pub(super) struct Driver {
 
     holdings: Holdings,
     leases: Leases,
+    fence: FenceState,
     record: Record,
     /// A renewal is under way: the next one waits for it.
     renewing: bool,
@@ -153,12 +157,20 @@ pub(super) fn spawn(
 
 impl Driver {
     fn open(options: ElectionOptions, inbox: Inbox, reports: UnboundedSender<Report>) -> Result<Self, ElectionError> {
-        let ElectionOptions { owned, realtime, memory_lock } = options;
+        let ElectionOptions { owned, realtime, memory_lock, fence } = options;
         let priority = (realtime != Realtime::Off).then_some(REALTIME_PRIORITY);
         packet_socket::check_permission().map_err(ElectionError::PacketSocket)?;
         let monitor = Monitor::open().map_err(ElectionError::Netlink)?;
         let kernel = AddressCommands::open().map_err(ElectionError::Netlink)?;
-        let worker = AddressWorker::start(priority).map_err(ElectionError::Netlink)?;
+        let fence = fence.map(|table| Fence::open(&table));
+        let (mut fence, no_fence) = match fence.transpose() {
+            Ok(fence) => (fence, None),
+            Err(error) => (None, Some(error)),
+        };
+        let fence_stands = fence.is_some();
+        // Should it be unreadable, there still is the record.
+        let fenced = fence.as_mut().and_then(|fence| fence.leftover().ok()).unwrap_or_default();
+        let worker = AddressWorker::start(priority, fence).map_err(ElectionError::Netlink)?;
         monitor.ignore_additions_by(&[worker.port()]).map_err(ElectionError::Netlink)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(ElectionError::EventLoop)?;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
@@ -197,7 +209,8 @@ impl Driver {
             links: LinkState::default(),
             holdings: Holdings::default(),
             leases: Leases::default(),
-            record: Record::load(owned),
+            fence: FenceState::new(fence_stands),
+            record: Record::load(owned, fenced),
             renewing: false,
             requested: AddressBatch::default(),
             problems: Vec::new(),
@@ -215,7 +228,11 @@ impl Driver {
         if memory_lock && let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
             driver.degraded(format!("the memory of the agent cannot be locked: {error}"));
         }
+        if let Some(error) = no_fence {
+            driver.report(Report::NoFence { error: error.to_string() });
+        }
         driver.read_network().map_err(ElectionError::ReadNetwork)?;
+        driver.worker.take_over_fence();
         Ok(driver)
     }
 

@@ -59,6 +59,8 @@ pub struct ElectionOptions {
     pub owned: Box<dyn OwnedAddresses>,
     /// Whether the thread gets the real-time policy `SCHED_RR`.
     pub realtime: Realtime,
+    /// The name of the table of the fence: one for each agent of a node, the same for all its runs. None: no fence.
+    pub fence: Option<String>,
     /// Whether the process stays in memory (`mlockall`). Needs `CAP_IPC_LOCK`; without it a report says so.
     pub memory_lock: bool,
 }

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use holdfast_vrrp::{Counters, Family, Reason, State};
 
 use super::words;
-use crate::desired::DesiredGroup;
+use crate::desired::{DesiredGroup, Fencing};
 use crate::snapshot::{InterfaceSnapshot, Obstacle, RouterSnapshot, RouterState, Snapshot};
 
 /// Everything at one moment.
@@ -37,6 +37,8 @@ pub(super) struct RawRouter {
     pub(super) interface: Option<String>,
     pub(super) held: Vec<IpAddr>,
     pub(super) master_address: Option<IpAddr>,
+    pub(super) fencing: Fencing,
+    pub(super) fence_dropped_packets: u64,
     pub(super) obstacle: Option<Obstacle>,
     pub(super) occupied: Vec<IpAddr>,
     pub(super) foreign_router: Option<IpAddr>,
@@ -56,6 +58,8 @@ impl RawSnapshot {
 impl RawRouter {
     fn into_snapshot(self) -> Option<RouterSnapshot> {
         let router = self.desired.routers.get(self.member)?;
+        let mut counters = named_counters(&self.counters);
+        counters.insert("fence_dropped_packets".to_owned(), self.fence_dropped_packets);
         Some(RouterSnapshot {
             name: router.name.clone(),
             virtual_ip: router.virtual_ip.clone(),
@@ -72,10 +76,11 @@ impl RawRouter {
             message: self.message.to_string(),
             transitions: self.transitions,
             master_address: self.master_address,
+            fencing: self.fencing,
             obstacle: self.obstacle,
             occupied: self.occupied,
             foreign_router: self.foreign_router,
-            counters: named_counters(&self.counters),
+            counters,
         })
     }
 }

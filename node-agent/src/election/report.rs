@@ -103,6 +103,20 @@ pub enum Report {
     },
     /// Reports of the kernel were lost, and the state of the network was read anew.
     NetlinkOverrun,
+    /// The kernel cannot fence addresses: what a dead agent holds answers until its lifetime ends.
+    NoFence {
+        /// The kernel's word for it.
+        error: String,
+    },
+    /// Somebody had taken the fence away; it is back.
+    FenceRestored,
+    /// The fence was closed while this node held addresses: adverts did not leave in time.
+    FenceClosed {
+        /// The virtual router.
+        router: String,
+        /// How many packets were dropped since the last time.
+        packets: u64,
+    },
     /// The thread runs like any program, since it may not run in real time.
     OrdinaryScheduling {
         /// The kernel's word for it.

@@ -7,7 +7,7 @@ use holdfast_vrrp::{
     VirtualRouterId,
 };
 
-use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice};
+use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice};
 
 /// A group of one virtual router with the address 10.0.0.100.
 pub(crate) fn vip_group(name: &str, vrid: u8) -> DesiredGroup {
@@ -38,6 +38,7 @@ pub(crate) fn group_with(name: &str, vrid: u8, change: impl FnOnce(&mut MemberCo
             family: member.family,
             interface: InterfaceChoice::Named("eth0".to_owned()),
             addresses: addresses.collect(),
+            fencing: Fencing::default(),
         }],
         config: GroupConfig::new(vec![member], Preemption::Preempt { delay: Duration::ZERO }, vec![])
             .expect("a valid configuration"),

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use holdfast_crds::{RouterProblem, RouterProblemReason, VirtualRouter};
+use holdfast_crds::{Fencing, RouterProblem, RouterProblemReason, VirtualRouter};
 
 use super::sightings::{Claim, Sightings};
+use crate::desired::Fencing as InUse;
 use crate::snapshot::{Obstacle, ObstacleKind, RouterSnapshot};
 use crate::translate::{Refusal, RefusalKind};
 
@@ -24,6 +25,7 @@ pub(super) fn of_running(
         problems.push(problem(RouterProblemReason::ForeignRouter, &foreign_router(router)));
     }
     problems.extend(conflict(router, sightings.claim(&router.name, now)));
+    problems.extend(no_fence(router, spec));
     problems
 }
 
@@ -49,6 +51,16 @@ fn of_obstacle(obstacle: &Obstacle) -> Option<RouterProblem> {
         )),
         ObstacleKind::Refused => Some(problem(RouterProblemReason::NodeRejected, message)),
     }
+}
+
+/// Whoever asks for anything else loses little without.
+fn no_fence(router: &RouterSnapshot, spec: Option<&VirtualRouter>) -> Option<RouterProblem> {
+    let is_missing = spec.is_some_and(|spec| spec.fencing == Fencing::Strict) && router.fencing == InUse::None;
+    is_missing.then(|| {
+        let message =
+            "fencing is Strict, and the kernel cannot fence addresses: it takes Linux 5.16 or later with nf_tables";
+        problem(RouterProblemReason::FencingUnavailable, message)
+    })
 }
 
 fn foreign_router(router: &RouterSnapshot) -> String {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use holdfast_crds::condition::{ProgrammedReason, condition, set_condition};
 use holdfast_crds::{
-    HealthCheckResult, InterfaceStatus, NodeConfigSpec, NodeConfigStatus, NodeConfigSummary, RouterProblem,
+    Fencing, HealthCheckResult, InterfaceStatus, NodeConfigSpec, NodeConfigStatus, NodeConfigSummary, RouterProblem,
     RouterProblemReason, RouterState, VirtualRouter, VirtualRouterStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -14,6 +14,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::problems::{of_refused, of_running, shortened};
 use super::programmed::{Problem, Programmed};
 use super::sightings::Sightings;
+use crate::desired;
 use crate::snapshot::{self, CheckSnapshot, InterfaceSnapshot, RouterSnapshot, Snapshot};
 
 /// How many messages a condition lists.
@@ -111,8 +112,17 @@ fn virtual_router(
         since: time(&router.since),
         reason: Some(reason),
         transitions: i64::try_from(router.transitions).unwrap_or(i64::MAX),
+        fencing: Some(fencing(router.fencing)),
         master_address: router.master_address.map(|address| address.to_string()),
         problems: of_running(router, spec, observed.sightings, observed.now),
+    }
+}
+
+fn fencing(in_use: desired::Fencing) -> Fencing {
+    match in_use {
+        desired::Fencing::Overlap => Fencing::Overlap,
+        desired::Fencing::Strict => Fencing::Strict,
+        desired::Fencing::None => Fencing::None,
     }
 }
 
@@ -135,6 +145,7 @@ fn absent(router: &VirtualRouter, reason: &str) -> VirtualRouterStatus {
         since: None,
         reason: Some(reason.to_owned()),
         transitions: 0,
+        fencing: None,
         master_address: None,
         problems: Vec::new(),
     }
@@ -294,7 +305,7 @@ mod tests {
         silent.transitions = 3;
         let status = observe(&snapshot(vec![silent]), &programmed(&["web"]), &[]);
         let expected = json!({
-            "name": "web", "state": "MASTER", "priority": 100, "interface": "eth0", "transitions": 3,
+            "name": "web", "state": "MASTER", "priority": 100, "interface": "eth0", "transitions": 3, "fencing": "Overlap",
             "since": "2026-01-01T00:00:07Z", "masterAddress": "192.0.2.11",
             "reason": "MasterSilent: 192.0.2.12 has not advertised in time",
         });

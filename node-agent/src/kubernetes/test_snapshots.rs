@@ -22,6 +22,7 @@ pub(super) fn router(name: &str) -> RouterSnapshot {
         message: String::new(),
         transitions: 0,
         master_address: None,
+        fencing: crate::desired::Fencing::default(),
         obstacle: None,
         occupied: Vec::new(),
         foreign_router: None,

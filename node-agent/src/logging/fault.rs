@@ -17,6 +17,7 @@ pub(super) fn kind(report: &Report) -> String {
         Report::AddressRestored { router, address, .. } => format!("restored/{router}/{address}"),
         Report::AddressFailed { router, address, .. } => format!("failed/{router}/{address}"),
         Report::LowerMasterHeard { router } => format!("lower/{router}"),
+        Report::FenceClosed { router, .. } => format!("fence/{router}"),
         Report::AddressListDiffers { router } => format!("list/{router}"),
         Report::Unusable { router, message } => format!("unusable/{router}/{message}"),
         Report::ProxyArp { interface } => format!("proxy-arp/{interface}"),
@@ -34,6 +35,7 @@ pub(super) fn router(report: &Report) -> Option<&str> {
         | Report::AddressFailed { router, .. }
         | Report::LowerMasterHeard { router }
         | Report::AddressListDiffers { router }
+        | Report::FenceClosed { router, .. }
         | Report::Unusable { router, .. } => Some(router),
         _ => None,
     }
@@ -88,6 +90,22 @@ pub(super) fn write(report: &Report, left_out: Option<u64>) {
         Report::NetlinkOverrun => {
             warn!(event = "netlink-overrun", left_out, "reports of the kernel were lost; everything was read anew");
         }
+        Report::NoFence { error } => warn!(
+            event = "no-fence",
+            error,
+            "the kernel cannot fence addresses ({error}; it takes Linux 5.16 with nf_tables): if this agent is killed or stuck, \
+             its node answers for them until their lifetime of 2 s ends"
+        ),
+        Report::FenceRestored => {
+            warn!(event = "fence-restored", left_out, "somebody removed the fence from nf_tables; it was put back");
+        }
+        Report::FenceClosed { router, packets } => warn!(
+            event = "fence-closed",
+            router,
+            packets,
+            left_out,
+            "adverts of {router} did not leave in time, so this node did not answer for its addresses: {packets} packets dropped"
+        ),
         Report::OrdinaryScheduling { error } => info!(
             event = "ordinary-scheduling",
             error,

@@ -232,6 +232,7 @@ mod tests {
             message: String::new(),
             transitions: 0,
             master_address: None,
+            fencing: crate::desired::Fencing::default(),
             obstacle: None,
             occupied: Vec::new(),
             foreign_router: None,

@@ -8,8 +8,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::{Counters, Extras, Gauges, Labels, count, set};
-use crate::desired::{Desired, TrackerSource};
+use crate::desired::{Desired, Fencing, TrackerSource};
 use crate::snapshot::{AgentStatus, RouterSnapshot, RouterState};
+
+const MODES: [(&str, Fencing); 3] =
+    [("Overlap", Fencing::Overlap), ("Strict", Fencing::Strict), ("None", Fencing::None)];
 
 const STATES: [(&str, RouterState); 4] = [
     ("INIT", RouterState::Init),
@@ -37,12 +40,16 @@ fn register_start(registry: &mut Registry, started: SystemTime) {
 
 fn register_routers(registry: &mut Registry, routers: &[RouterSnapshot]) {
     let (states, priorities, held) = (Gauges::default(), Gauges::default(), Gauges::default());
+    let modes = Gauges::default();
     let (transitions, events, rejected) = (Counters::default(), Counters::default(), Counters::default());
     for router in routers {
         let labels = labels(router);
         let with = |name, value: &str| [labels.clone(), vec![(name, value.to_owned())]].concat();
         for (word, state) in STATES {
             set(&states, &with("state", word), i64::from(router.state == state));
+        }
+        for (word, mode) in MODES {
+            set(&modes, &with("mode", word), i64::from(router.fencing == mode));
         }
         set(&priorities, &labels, i64::from(router.priority));
         set(&held, &labels, i64::try_from(router.held.len()).unwrap_or(i64::MAX));
@@ -55,6 +62,7 @@ fn register_routers(registry: &mut Registry, routers: &[RouterSnapshot]) {
         }
     }
     registry.register("virtual_router_state", "1 for the state that the virtual router is in", states);
+    registry.register("virtual_router_fencing", "1 for the fencing that is in use", modes);
     registry.register("virtual_router_priority", "Effective priority, tracking included", priorities);
     registry.register("virtual_router_held_addresses", "Addresses that this node holds now", held);
     registry.register("virtual_router_transitions", "Changes into and out of MASTER", transitions);

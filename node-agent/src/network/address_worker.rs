@@ -3,22 +3,28 @@
 //! Each request takes the kernel's one lock for network configuration, which others on a busy node hold for hundreds of
 //! milliseconds: pods come and go. Adverts must not wait for it, so the election thread gives orders and hears of their
 //! outcomes later. Orders are carried out strictly in order, so a renewal can never put back what was removed after it
-//! was ordered. The thread does nothing of its own accord: once the election thread is dead or stuck, nothing is
-//! renewed.
+//! was ordered. The thread does nothing of its own accord but to put back a fence that somebody took away: once the
+//! election thread is dead or stuck, nothing is renewed.
+//!
+//! An address is fenced before it is there, and no more once it is gone.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::fence::{Closed, Fence, Guard, Guarded};
 use super::interfaces::{InterfaceIndex, Placement};
 use super::local_route;
-use super::netlink::{AddressCommands, AddressRequest, Outcome};
+use super::netlink::{AddressCommands, AddressRequest, Lifetime, Outcome};
 use crate::system;
 
 /// After how many addresses the outcomes are told: so that the first can be announced while others are yet to come.
@@ -34,6 +40,15 @@ pub struct AddressWorker {
     port: u32,
 }
 
+/// A request, and what keeps the address alive from then on, if it is to be fenced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// What is to be done.
+    pub request: AddressRequest,
+    /// Who keeps the address alive. For an address to be removed it means nothing.
+    pub guard: Option<Guard>,
+}
+
 /// Something that has been done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completed {
@@ -46,29 +61,57 @@ pub enum Completed {
         /// How many were refused.
         refused: usize,
     },
+    /// Something about the fence.
+    Fence(FenceNews),
+}
+
+/// What is to be known of the fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FenceNews {
+    /// Somebody had taken it away; it is back.
+    Restored,
+    /// It cannot be set up. Addresses live shortly instead, until it can.
+    Lost(Errno),
+    /// It can be set up again.
+    Found,
+    /// How often it was closed, for each virtual router.
+    Closed(Vec<Closed>),
 }
 
 enum Order {
-    Program(Vec<AddressRequest>),
+    Program(Vec<Task>),
     Renew(Vec<Placement>),
+    Guard(Vec<(Placement, Option<Guard>)>),
+    TakeOverFence,
 }
 
 struct Shared {
+    /// Wakes the election thread.
     wake: EventFd,
+    /// Wakes the worker.
+    ordered: EventFd,
     stopped: AtomicBool,
 }
 
 impl AddressWorker {
-    /// Starts the thread, which ends with the value, after what was ordered. It gets the real-time priority, if there is one: the election
-    /// thread waits for its work.
-    pub fn start(realtime_priority: Option<i32>) -> io::Result<Self> {
+    /// Starts the thread, which ends with the value, after what was ordered, and takes the fence down then. It gets the real-time
+    /// priority, if there is one: the election thread waits for its work.
+    pub fn start(realtime_priority: Option<i32>, fence: Option<Fence>) -> io::Result<Self> {
         let commands = AddressCommands::open()?;
         let port = commands.port();
         let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        let shared = Arc::new(Shared { wake, stopped: AtomicBool::new(false) });
+        let ordered = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        let shared = Arc::new(Shared { wake, ordered, stopped: AtomicBool::new(false) });
         let (orders, inbox) = channel();
         let (outbox, completed) = channel();
-        let worker = Worker { commands, orders: inbox, completed: outbox, shared: Arc::clone(&shared) };
+        let worker = Worker {
+            commands,
+            fence,
+            fence_lost: false,
+            orders: inbox,
+            completed: outbox,
+            shared: Arc::clone(&shared),
+        };
         let thread = thread::Builder::new().name("addresses".to_owned()).spawn(move || {
             if let Some(priority) = realtime_priority {
                 // The election thread tells when it is refused; one complaint is enough.
@@ -85,8 +128,18 @@ impl AddressWorker {
     }
 
     /// Orders requests to be carried out.
-    pub fn program(&self, requests: Vec<AddressRequest>) {
-        self.order(Order::Program(requests));
+    pub fn program(&self, tasks: Vec<Task>) {
+        self.order(Order::Program(tasks));
+    }
+
+    /// Takes the fence over from an earlier run. To be ordered after the removal of the addresses that it left behind.
+    pub fn take_over_fence(&self) {
+        self.order(Order::TakeOverFence);
+    }
+
+    /// Changes what keeps addresses alive that are there.
+    pub fn guard(&self, guards: Vec<(Placement, Option<Guard>)>) {
+        self.order(Order::Guard(guards));
     }
 
     /// Orders a renewal. What is ordered after it has to wait for it, so it should not be of too many at once.
@@ -98,6 +151,7 @@ impl AddressWorker {
         if let Some(orders) = &self.orders {
             // The thread ends only when this side hangs up.
             let _ = orders.send(order);
+            let _ = self.shared.ordered.write(1);
         }
     }
 
@@ -108,14 +162,25 @@ impl AddressWorker {
     }
 
     /// Drops all orders that are not yet begun, and waits for the end of the one that is. Nothing is done any more when
-    /// this returns.
+    /// this returns. The fence stays: addresses may, too.
     pub fn stop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.orders = None;
+        let _ = self.shared.ordered.write(1);
         if let Some(thread) = self.thread.take() {
             // If it has panicked it does nothing any more either.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for AddressWorker {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -128,6 +193,9 @@ impl AsFd for AddressWorker {
 /// The thread's side.
 struct Worker {
     commands: AddressCommands,
+    /// None where the kernel has none.
+    fence: Option<Fence>,
+    fence_lost: bool,
     orders: Receiver<Order>,
     completed: Sender<Completed>,
     shared: Arc<Shared>,
@@ -135,38 +203,143 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
-        while let Ok(order) = self.orders.recv() {
-            match order {
-                Order::Program(requests) => {
-                    for chunk in requests.chunks(REQUESTS_AT_ONCE) {
-                        self.program(chunk);
-                    }
+        while self.wait() {
+            let _ = self.shared.ordered.read();
+            self.restore_fence();
+            loop {
+                match self.orders.try_recv() {
+                    Ok(order) => self.carry_out(order),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return self.end(),
                 }
-                Order::Renew(placements) => self.renew(&placements),
             }
         }
     }
 
-    fn program(&mut self, requests: &[AddressRequest]) {
-        if !self.shared.stopped.load(Ordering::Relaxed) {
-            let mut outcomes = Vec::with_capacity(requests.len());
-            self.commands.execute(requests, &mut outcomes);
-            if let Some((first, last)) = new_ipv6(requests, &outcomes) {
-                // What comes before need not wait.
-                let rest = outcomes.split_off(first);
-                self.tell(Completed::Programmed(std::mem::replace(&mut outcomes, rest)));
-                local_route::wait(last.0, last.1);
-            }
-            self.tell(Completed::Programmed(outcomes));
+    /// Until there is an order, or the fence has changed. False if that cannot be awaited.
+    fn wait(&self) -> bool {
+        let readable = |source| PollFd::new(source, PollFlags::POLLIN);
+        let mut sources = vec![readable(self.shared.ordered.as_fd())];
+        sources.extend(self.fence.as_ref().map(|fence| readable(fence.as_fd())));
+        matches!(poll(&mut sources, PollTimeout::NONE), Ok(_) | Err(Errno::EINTR))
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        if self.shared.stopped.load(Ordering::Relaxed) {
+            return;
         }
+        match order {
+            Order::Program(tasks) => self.program(&tasks),
+            Order::Renew(placements) => self.renew(&placements),
+            Order::TakeOverFence => {
+                if let Some(fence) = &mut self.fence {
+                    let replaced = fence.replace_leftover();
+                    self.note_fence(replaced);
+                }
+            }
+            Order::Guard(guards) => {
+                let (fenced, free): (Vec<_>, Vec<_>) = guards.into_iter().partition(|(_, guard)| guard.is_some());
+                let fenced: Vec<_> =
+                    fenced.iter().filter_map(|(placement, guard)| guarded(placement, *guard)).collect();
+                self.fence_off(&fenced);
+                let free: Vec<_> = free.iter().map(|(placement, _)| place(placement)).collect();
+                self.unfence(&free);
+            }
+        }
+    }
+
+    /// All of them are fenced at once: a change of the fence costs more than what is in it.
+    fn program(&mut self, tasks: &[Task]) {
+        let last: HashMap<_, _> = tasks.iter().map(|task| (place(&task.request.placement()), task)).collect();
+        let stays = |task: &Task| !matches!(task.request, AddressRequest::Remove(_));
+        let kept = last.values().filter(|task| stays(task));
+        let kept: Vec<_> = kept.filter_map(|task| guarded(&task.request.placement(), task.guard)).collect();
+        self.fence_off(&kept);
+        for some in tasks.chunks(REQUESTS_AT_ONCE) {
+            if self.shared.stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            self.program_addresses(&some.iter().map(|task| task.request).collect::<Vec<_>>());
+        }
+        let gone = last.iter().filter(|(_, task)| !stays(task) || task.guard.is_none());
+        let gone: Vec<_> = gone.map(|(place, _)| *place).collect();
+        if !gone.is_empty() {
+            self.count_closed();
+            self.unfence(&gone);
+        }
+    }
+
+    fn program_addresses(&mut self, requests: &[AddressRequest]) {
+        let mut outcomes = Vec::with_capacity(requests.len());
+        self.commands.execute(requests, lifetime(self.fence.as_ref()), &mut outcomes);
+        if let Some((first, last)) = new_ipv6(requests, &outcomes) {
+            // What comes before need not wait.
+            let rest = outcomes.split_off(first);
+            self.tell(Completed::Programmed(std::mem::replace(&mut outcomes, rest)));
+            local_route::wait(last.0, last.1);
+        }
+        self.tell(Completed::Programmed(outcomes));
     }
 
     fn renew(&mut self, placements: &[Placement]) {
-        if !self.shared.stopped.load(Ordering::Relaxed) {
-            let mut refused = Vec::new();
-            self.commands.renew(placements, &mut refused);
-            let renewed = placements.len().saturating_sub(refused.len());
-            self.tell(Completed::Renewed { renewed, refused: refused.len() });
+        if let Some(fence) = &mut self.fence {
+            let renewed = fence.renew(placements.iter().map(place));
+            self.note_fence(renewed);
+        }
+        let mut refused = Vec::new();
+        self.commands.renew(placements, lifetime(self.fence.as_ref()), &mut refused);
+        let renewed = placements.len().saturating_sub(refused.len());
+        self.tell(Completed::Renewed { renewed, refused: refused.len() });
+        self.count_closed();
+    }
+
+    fn fence_off(&mut self, addresses: &[Guarded]) {
+        if let Some(fence) = self.fence.as_mut().filter(|_| !addresses.is_empty()) {
+            let fenced = fence.guard(addresses);
+            self.note_fence(fenced);
+        }
+    }
+
+    fn unfence(&mut self, places: &[(InterfaceIndex, IpAddr)]) {
+        if let Some(fence) = self.fence.as_mut().filter(|_| !places.is_empty()) {
+            let unfenced = fence.release(places);
+            self.note_fence(unfenced);
+        }
+    }
+
+    fn restore_fence(&mut self) {
+        let Some(fence) = &mut self.fence else { return };
+        match fence.restore() {
+            Ok(false) => {}
+            Ok(true) => {
+                self.note_fence(Ok(()));
+                self.tell(Completed::Fence(FenceNews::Restored));
+            }
+            Err(error) => self.note_fence(Err(error)),
+        }
+    }
+
+    fn note_fence(&mut self, done: Result<(), Errno>) {
+        let news = match done {
+            Ok(()) if self.fence_lost => FenceNews::Found,
+            Err(error) if !self.fence_lost => FenceNews::Lost(error),
+            _ => return,
+        };
+        self.fence_lost = done.is_err();
+        self.tell(Completed::Fence(news));
+    }
+
+    fn count_closed(&mut self) {
+        if let Some(Ok(closed)) = self.fence.as_mut().filter(|_| !self.fence_lost).map(Fence::closed) {
+            self.tell(Completed::Fence(FenceNews::Closed(closed)));
+        }
+    }
+
+    /// Nothing is held any more: the fence has no more use. After a hurried end something may be, and it guards on.
+    fn end(&mut self) {
+        if let Some(fence) = self.fence.as_mut().filter(|_| !self.shared.stopped.load(Ordering::Relaxed)) {
+            // It forgets its addresses by and by.
+            let _ = fence.remove();
         }
     }
 
@@ -175,6 +348,21 @@ impl Worker {
         if self.completed.send(completed).is_ok() {
             let _ = self.shared.wake.write(1);
         }
+    }
+}
+
+fn place(placement: &Placement) -> (InterfaceIndex, IpAddr) {
+    (placement.interface, placement.address)
+}
+
+fn guarded(placement: &Placement, guard: Option<Guard>) -> Option<Guarded> {
+    guard.map(|guard| Guarded { interface: placement.interface, address: placement.address, guard })
+}
+
+fn lifetime(fence: Option<&Fence>) -> impl Fn(&Placement) -> Lifetime {
+    move |placement| {
+        let fenced = fence.and_then(|fence| fence.lifetime(placement.interface, placement.address));
+        fenced.unwrap_or(Lifetime::SHORT)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which addresses on the interfaces are ours, so that a restarted agent removes what it left behind and nothing else.
 //!
 //! Two signs must agree. A *record* of this agent's state folder says what this agent has added; it tells two agents on
-//! one node apart. A *mark* on the address itself (`IFA_PROTO`, Linux 5.18) says that a program of this kind added it;
+//! one node apart. So does the fence of an earlier run, which is there before the address is and needs no disk. A *mark* on the address itself (`IFA_PROTO`, Linux 5.18) says that a program of this kind added it;
 //! it tells our address from one that somebody added by hand after ours had gone. A kernel without marks leaves the
 //! record alone.
 
@@ -52,24 +52,31 @@ impl OwnedAddresses for NoRecord {
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
     recorded: HashSet<OwnedAddress>,
+    fenced: HashSet<(String, IpAddr)>,
     kernel_marks: bool,
 }
 
 impl Ownership {
     /// What this agent has recorded, on a kernel that keeps marks or not.
     pub fn new(recorded: impl IntoIterator<Item = OwnedAddress>, kernel_marks: bool) -> Self {
-        Self { recorded: recorded.into_iter().collect(), kernel_marks }
+        Self { recorded: recorded.into_iter().collect(), fenced: HashSet::new(), kernel_marks }
+    }
+
+    /// What an earlier run of this agent has fenced on which interfaces counts as recorded, where the kernel keeps marks: an
+    /// address is fenced before it is added, and it may turn out to be somebody else's.
+    #[must_use]
+    pub fn and_fenced(self, fenced: impl IntoIterator<Item = (String, IpAddr)>) -> Self {
+        Self { fenced: fenced.into_iter().filter(|_| self.kernel_marks).collect(), ..self }
     }
 
     /// Whether an address that is on an interface was put there by this agent.
     pub fn is_ours(&self, interface_name: &str, present: &InterfaceAddress) -> bool {
         let marked = !self.kernel_marks || present.protocol == Some(MARK);
+        let interface = interface_name.to_owned();
+        let (address, prefix_length) = (present.address, present.prefix_length);
         marked
-            && self.recorded.contains(&OwnedAddress {
-                interface: interface_name.to_owned(),
-                address: present.address,
-                prefix_length: present.prefix_length,
-            })
+            && (self.fenced.contains(&(interface.clone(), address))
+                || self.recorded.contains(&OwnedAddress { interface, address, prefix_length }))
     }
 }
 
@@ -103,6 +110,16 @@ mod tests {
         for (is_recorded, kernel_marks, mark, ours) in cases {
             let ownership = Ownership::new(is_recorded.then(recorded), kernel_marks);
             assert_eq!(ownership.is_ours("eth0", &present(mark)), ours, "{is_recorded} {kernel_marks} {mark:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_fenced_is_ours_if_the_mark_agrees() {
+        for (kernel_marks, mark, ours) in [(true, Some(MARK), true), (true, None, false), (false, None, false)] {
+            let fenced = [("eth0".to_owned(), recorded().address)];
+            let ownership = Ownership::new([], kernel_marks).and_fenced(fenced);
+            assert_eq!(ownership.is_ours("eth0", &present(mark)), ours, "{kernel_marks} {mark:?}");
+            assert!(!ownership.is_ours("eth1", &present(mark)));
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use holdfast_node_agent::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange, Placement};
-use holdfast_node_agent::network::netlink::{AddressCommands, AddressRequest, Heard, Monitor, Outcome};
+use holdfast_node_agent::network::netlink::{AddressCommands, AddressRequest, Heard, Lifetime, Monitor, Outcome};
 use holdfast_node_agent::network::ownership::MARK;
 use nix::errno::Errno;
 
@@ -29,7 +29,7 @@ fn read(commands: &mut AddressCommands) -> InterfaceTable {
 
 fn execute(commands: &mut AddressCommands, requests: &[AddressRequest]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    commands.execute(requests, &mut outcomes);
+    commands.execute(requests, |_| Lifetime::SHORT, &mut outcomes);
     outcomes
 }
 
@@ -116,7 +116,7 @@ fn two_thousand_addresses_are_added_and_removed_in_one_batch_each() {
     let begin = Instant::now();
     let mut refused = Vec::new();
     for chunk in all.chunks(16) {
-        commands.renew(chunk, &mut refused);
+        commands.renew(chunk, |_| Lifetime::SHORT, &mut refused);
     }
     println!("renewal of 2000 addresses: {:?}", begin.elapsed());
     assert_eq!(refused, []);
@@ -129,7 +129,7 @@ fn a_renewal_is_told_when_it_is_refused() {
     let lan = Lan::new(1);
     let (mut commands, _) = commands(lan.host(1));
     let mut refused = Vec::new();
-    commands.renew(&[placement(InterfaceIndex::new(9_999), "10.0.0.100", 32)], &mut refused);
+    commands.renew(&[placement(InterfaceIndex::new(9_999), "10.0.0.100", 32)], |_| Lifetime::SHORT, &mut refused);
     assert_eq!(refused, [Errno::ENODEV]);
 }
 

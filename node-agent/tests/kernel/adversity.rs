@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_node_agent::desired::{Desired, InterfaceChoice, TrackerSource};
+use holdfast_node_agent::desired::{Desired, Fencing, InterfaceChoice, TrackerSource};
 use holdfast_node_agent::election::{Conflict, Disappearance, ElectionOptions, Realtime, Report, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
 use holdfast_node_agent::snapshot::RouterState;
@@ -362,9 +362,13 @@ fn two_groups_with_one_key_do_not_share_it() {
     node.await_state("twin", State::Master);
 }
 
-/// A group that becomes master at once, and whose peers, if it had any, would wait for two minutes.
+/// A group that becomes master at once, and whose peers, if it had any, would wait for two minutes. Its addresses have their
+/// short lifetime only.
 fn patient_owner() -> GroupSpec {
-    GroupSpec::new(51, 255, "10.0.0.100").with(|spec| spec.interval = Duration::from_secs(40))
+    GroupSpec::new(51, 255, "10.0.0.100").with(|spec| {
+        spec.interval = Duration::from_secs(40);
+        spec.fencing = Fencing::None;
+    })
 }
 
 #[test]
@@ -463,7 +467,12 @@ fn a_panic_takes_the_addresses_off_and_ends_the_process() {
     const NAME: &str = "adversity::a_panic_takes_the_addresses_off_and_ends_the_process";
     const CHILD: &str = "HOLDFAST_KERNEL_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
-        let options = ElectionOptions { owned: Box::new(Faulty), realtime: Realtime::Off, memory_lock: false };
+        let options = ElectionOptions {
+            owned: Box::new(Faulty),
+            realtime: Realtime::Off,
+            fence: Some("holdfast-test".to_owned()),
+            memory_lock: false,
+        };
         let (handle, mut reports) = spawn(options).expect("the election thread starts");
         handle.apply(Desired { groups: vec![vip(255).group()] });
         while !matches!(reports.blocking_recv(), Some(Report::StateChanged { to: State::Master, .. })) {}

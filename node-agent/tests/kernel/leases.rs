@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use holdfast_node_agent::network::address_worker::{AddressWorker, Completed};
+use holdfast_node_agent::network::address_worker::{AddressWorker, Completed, Task};
 use holdfast_node_agent::network::interfaces::{InterfaceIndex, Placement};
-use holdfast_node_agent::network::netlink::{AddressRequest, LEASE_SECONDS};
+use holdfast_node_agent::network::netlink::{AddressRequest, Lifetime};
 
 use crate::lan::{Lan, Namespace};
 use crate::node::eventually;
@@ -14,7 +14,7 @@ use crate::node::eventually;
 const LAZINESS: Duration = Duration::from_secs(1);
 
 fn lease() -> Duration {
-    Duration::from_secs(LEASE_SECONDS.into())
+    Lifetime::SHORT.as_duration()
 }
 
 fn placement(namespace: &Namespace, address: &str) -> Placement {
@@ -25,7 +25,11 @@ fn placement(namespace: &Namespace, address: &str) -> Placement {
 }
 
 fn start(namespace: &Namespace) -> AddressWorker {
-    namespace.enter(|| AddressWorker::start(None)).expect("netlink")
+    namespace.enter(|| AddressWorker::start(None, None)).expect("netlink")
+}
+
+fn unfenced(request: AddressRequest) -> Task {
+    Task { request, guard: None }
 }
 
 /// Waits until everything that was ordered is completed: so many requests and renewals.
@@ -44,6 +48,7 @@ fn await_completed(worker: &AddressWorker, requests: usize, renewals: usize) {
                     assert_eq!(refused, 0);
                     renewed += 1;
                 }
+                Completed::Fence(news) => panic!("there is no fence: {news:?}"),
             }
         }
     }
@@ -54,7 +59,7 @@ fn an_address_that_nobody_renews_goes_when_its_lease_ends() {
     let lan = Lan::new(1);
     for (address, placed) in [("10.0.0.100", "10.0.0.100/32"), ("fd00::100", "fd00::100/128")] {
         let worker = start(lan.host(1));
-        worker.program(vec![AddressRequest::Add(placement(lan.host(1), address))]);
+        worker.program(vec![unfenced(AddressRequest::Add(placement(lan.host(1), address)))]);
         await_completed(&worker, 1, 0);
         let begin = Instant::now();
         assert!(lan.host(1).has(placed));
@@ -71,7 +76,7 @@ fn an_address_that_is_renewed_stays() {
     let lan = Lan::new(1);
     let worker = start(lan.host(1));
     let both = ["10.0.0.100", "fd00::100"].map(|address| placement(lan.host(1), address));
-    worker.program(both.map(AddressRequest::Add).to_vec());
+    worker.program(both.map(AddressRequest::Add).map(unfenced).to_vec());
     await_completed(&worker, 2, 0);
     let begin = Instant::now();
     while begin.elapsed() < lease() * 2 + LAZINESS {
@@ -89,9 +94,9 @@ fn a_renewal_never_puts_back_what_was_removed_after_it() {
     let worker = start(lan.host(1));
     let placement = placement(lan.host(1), "10.0.0.100");
     for round in 0..100 {
-        worker.program(vec![AddressRequest::Add(placement)]);
+        worker.program(vec![unfenced(AddressRequest::Add(placement))]);
         worker.renew(vec![placement; 64]);
-        worker.program(vec![AddressRequest::Remove(placement)]);
+        worker.program(vec![unfenced(AddressRequest::Remove(placement))]);
         await_completed(&worker, 2, 1);
         assert!(!lan.host(1).has("10.0.0.100/32"), "round {round}");
     }
@@ -103,12 +108,12 @@ fn a_worker_that_was_stopped_touches_nothing_more() {
     let mut worker = start(lan.host(1));
     let placement = placement(lan.host(1), "10.0.0.100");
     for _ in 0..100 {
-        worker.program(vec![AddressRequest::Add(placement)]);
-        worker.program(vec![AddressRequest::Remove(placement)]);
+        worker.program(vec![unfenced(AddressRequest::Add(placement))]);
+        worker.program(vec![unfenced(AddressRequest::Remove(placement))]);
     }
     worker.stop();
     let before = lan.host(1).addresses("eth0");
-    worker.program(vec![AddressRequest::Restore(placement), AddressRequest::Remove(placement)]);
+    worker.program([AddressRequest::Restore(placement), AddressRequest::Remove(placement)].map(unfenced).to_vec());
     worker.renew(vec![placement]);
     let completed: usize = worker.take_completed().filter(|done| matches!(done, Completed::Renewed { .. })).count();
     assert_eq!((completed, lan.host(1).addresses("eth0")), (0, before));

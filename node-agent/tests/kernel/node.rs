@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use holdfast_node_agent::desired::{
-    Desired, DesiredAddress, DesiredGroup, DesiredRouter, InterfaceChoice, TrackerSource,
+    Desired, DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource,
 };
 use holdfast_node_agent::election::{ElectionHandle, ElectionOptions, Realtime, Report, Reports, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
@@ -26,6 +26,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// A record in memory that outlives the election thread, as a state folder does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StateFolder(Arc<(Mutex<Folder>, Condvar)>);
+
+impl StateFolder {
+    /// The name of the fence of an agent with this folder.
+    fn fence(&self) -> String {
+        format!("holdfast-{:x}", Arc::as_ptr(&self.0) as usize)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Folder {
@@ -125,7 +132,8 @@ impl Node {
     }
 
     fn start_as(namespace: &Namespace, folder: StateFolder, realtime: Realtime) -> Self {
-        let options = ElectionOptions { owned: Box::new(folder), realtime, memory_lock: false };
+        let fence = Some(folder.fence());
+        let options = ElectionOptions { owned: Box::new(folder), realtime, fence, memory_lock: false };
         let (handle, reports) = namespace.enter(|| spawn(options)).expect("the election thread starts");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self { handle, reports, seen: VecDeque::new(), runtime }
@@ -205,7 +213,7 @@ impl Drop for Node {
 }
 
 /// Asks again and again until the answer is yes.
-pub(crate) fn eventually(what: &str, answer: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mut answer: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !answer() {
         assert!(Instant::now() < end, "in vain: {what}");
@@ -227,6 +235,7 @@ pub(crate) struct GroupSpec {
     pub(crate) announcements: Announcements,
     pub(crate) known_peers: Option<Vec<IpAddr>>,
     pub(crate) trackers: Vec<(Tracker, TrackerSource)>,
+    pub(crate) fencing: Fencing,
 }
 
 impl GroupSpec {
@@ -245,6 +254,7 @@ impl GroupSpec {
             announcements: Announcements::default(),
             known_peers: None,
             trackers: vec![],
+            fencing: Fencing::default(),
         }
     }
 
@@ -279,6 +289,7 @@ impl GroupSpec {
                 family,
                 interface: self.interface.clone(),
                 addresses: addresses.collect(),
+                fencing: self.fencing,
             }],
             config: GroupConfig::new(vec![member], self.preemption, trackers).expect("a valid configuration"),
             trackers: self.trackers.iter().map(|(_, source)| source.clone()).collect(),

@@ -64,6 +64,9 @@ pub struct VirtualRouterStatus {
     /// The VIPs that this node holds now.
     #[serde(default)]
     pub held: Vec<IpAddr>,
+    /// What silences its addresses if the agent is dead or stuck: `Overlap`, `Strict` or `None`.
+    #[serde(default)]
+    pub fencing: Option<String>,
     /// The reason for people.
     #[serde(default)]
     pub message: String,

@@ -1,4 +1,5 @@
-//! A master that dies or freezes is replaced within the time of the protocol, and its addresses do not outlive it.
+//! A master that dies or freezes is replaced within the time of the protocol, and its addresses do not outlive it, also
+//! without a fence.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use nix::sys::signal::Signal;
 use crate::support::duo::Duo;
 use crate::support::mode::{Mode, in_modes};
 use crate::support::timing::{INTERVAL, LEASE, LONG, master_down, noise_since};
+
+/// Its lifetime is all that takes an address from an agent that cannot.
+const UNFENCED: &str = "fencing: None\n";
 
 in_modes!({over_ipv4, over_ipv6} [
     a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew,
@@ -38,7 +42,7 @@ fn a_crashed_node_is_replaced_between_two_and_three_intervals_and_a_skew(mode: M
 }
 
 fn the_address_of_a_killed_agent_goes_within_its_lease_and_nothing_is_lost(mode: Mode) -> Result<()> {
-    let mut duo = Duo::elected(&[mode.web("")])?;
+    let mut duo = Duo::elected(&[mode.web(UNFENCED)])?;
     let (prober, holders) = (mode.probe(&duo)?, Holders::watch(&duo.observer, mode.vip())?);
     let addresses = AddressWatch::start(&duo.a.host)?;
     let event = duo.a.kill()?;
@@ -78,7 +82,7 @@ fn said_by_a(mode: Mode, capture: &Capture, a: Mac, since: Instant) -> Result<(u
 }
 
 fn a_master_frozen_for_five_seconds_wakes_up_as_backup_without_a_word(mode: Mode) -> Result<()> {
-    let duo = Duo::elected(&[mode.web("preemption: {mode: Never}\n")])?;
+    let duo = Duo::elected(&[mode.web(&format!("preemption: {{mode: Never}}\n{UNFENCED}"))])?;
     let (prober, holders) = (mode.probe(&duo)?, Holders::watch(&duo.observer, mode.vip())?);
     let capture = Capture::start(duo.client.namespace(), "eth0")?;
     let freeze = Instant::now();

@@ -7,6 +7,7 @@
 //! | `handover` | leaving on purpose loses nothing |
 //! | `group` | members move together |
 //! | `crash` | a master that dies or freezes is replaced in time, and its addresses go |
+//! | `fencing` | an agent that dies or freezes is silenced by its own kernel |
 //! | `partition` | links, carriers and one-way partitions |
 //! | `address` | the addresses on the interface are kept, cleaned up, or left alone |
 //! | `restart` | a restart without manifests |
@@ -29,6 +30,7 @@ mod check_process;
 mod check_tcp;
 mod check_weight;
 mod crash;
+mod fencing;
 mod group;
 mod handover;
 mod hostile_packet;

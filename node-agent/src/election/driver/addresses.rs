@@ -1,5 +1,6 @@
 //! Phase 2: addresses, and renewing them while they are held.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use holdfast_vrrp::{Action, Epoch};
@@ -9,9 +10,9 @@ use super::Driver;
 use crate::election::engine::Requests;
 use crate::election::holdings::{AddressProblem, Settled};
 use crate::election::slot::Seat;
-use crate::network::address_worker::Completed;
+use crate::network::address_worker::{Completed, Task};
 use crate::network::interfaces::{NetworkChange, Placement};
-use crate::network::netlink::{AddressCommands, AddressRequest, Outcome};
+use crate::network::netlink::{AddressCommands, AddressRequest, Lifetime, Outcome};
 use crate::network::ownership::OwnedAddress;
 
 impl Driver {
@@ -40,14 +41,22 @@ impl Driver {
             return;
         }
         let requests = self.holdings.dispatch(&mut self.requested);
-        for request in &requests {
-            match request {
-                AddressRequest::Remove(placement) => self.leases.end(placement),
+        let owners: HashMap<Placement, Seat> = self.holdings.iter().collect();
+        let mut tasks = Vec::with_capacity(requests.len());
+        for request in requests {
+            let placement = request.placement();
+            let guard = owners.get(&placement).and_then(|owner| self.guard(*owner));
+            if matches!(request, AddressRequest::Remove(_)) {
+                self.leases.end(&placement);
+                self.fence.guards.remove(&placement);
+            } else {
                 // Rather too early than too late: the kernel may keep the worker waiting.
-                _ => self.leases.begin(request.placement(), self.now),
+                self.leases.begin(placement, self.period(guard), self.now);
+                self.fence.guards.insert(placement, guard);
             }
+            tasks.push(Task { request, guard });
         }
-        self.worker.program(requests);
+        self.worker.program(tasks);
         self.record.outdate();
     }
 
@@ -69,6 +78,7 @@ impl Driver {
                     self.counted.leases_renewed += renewed as u64;
                     self.counted.renewals_refused += refused as u64;
                 }
+                Completed::Fence(news) => self.note_fence(news),
             }
         }
     }
@@ -84,6 +94,7 @@ impl Driver {
             Settled::NotRemoved(_) => self.counted.address_removal_failures += 1,
             Settled::Problem(placement, problem) => {
                 self.leases.end(&placement);
+                self.fence.guards.remove(&placement);
                 self.problems.push(problem);
             }
             Settled::Superseded => {}
@@ -134,6 +145,7 @@ impl Driver {
     pub(super) fn end_leases(&mut self, placements: &[Placement]) {
         for placement in placements {
             self.leases.end(placement);
+            self.fence.guards.remove(placement);
         }
         if !placements.is_empty() {
             self.record.outdate();
@@ -160,7 +172,7 @@ impl Driver {
         self.worker.stop();
         let removals: Vec<_> = self.holdings.iter().map(|(placement, _)| AddressRequest::Remove(placement)).collect();
         if let Ok(mut kernel) = AddressCommands::open() {
-            kernel.execute(&removals, &mut Vec::new());
+            kernel.execute(&removals, |_| Lifetime::SHORT, &mut Vec::new());
         }
     }
 }

@@ -33,6 +33,7 @@ impl Driver {
         for desired in start {
             self.start_group(desired);
         }
+        self.renew_guards();
         self.collect_virtual_addresses();
         self.links.changed = true;
     }

@@ -21,6 +21,8 @@ pub(super) struct Counted {
     pub(super) leases_expired: u64,
     pub(super) renewals_refused: u64,
     pub(super) unfinished_rounds: u64,
+    pub(super) fence_restored: u64,
+    pub(super) fence_dropped_packets: u64,
     pub(super) interfaces: BTreeMap<InterfaceIndex, InterfaceCounted>,
 }
 
@@ -59,6 +61,8 @@ impl Counted {
             ("leases_expired", self.leases_expired),
             ("renewals_refused", self.renewals_refused),
             ("unfinished_rounds", self.unfinished_rounds),
+            ("fence_restored", self.fence_restored),
+            ("fence_dropped_packets", self.fence_dropped_packets),
         ];
         counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
     }

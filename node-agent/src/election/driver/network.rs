@@ -14,7 +14,7 @@ use crate::election::reconcile::compare;
 use crate::election::report::{Disappearance, Report};
 use crate::election::slot::Seat;
 use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange, Placement};
-use crate::network::netlink::{Heard, LEASE_SECONDS};
+use crate::network::netlink::Heard;
 
 /// An address that the kernel took away this close before the end of its lease has expired.
 const LEASE_TOLERANCE: Duration = Duration::from_millis(100);
@@ -69,7 +69,7 @@ impl Driver {
     fn note_gone(&mut self, placement: &Placement, port: u32, lost: &mut Vec<Lost>) {
         let by_us = port == self.worker.port();
         if let holdings::Disappearance::Lost(seat) = self.holdings.disappeared(placement, by_us) {
-            let lease = Duration::from_secs(LEASE_SECONDS.into()).saturating_sub(LEASE_TOLERANCE);
+            let lease = self.lifetime(placement).as_duration().saturating_sub(LEASE_TOLERANCE);
             let expired =
                 self.leases.renewed(placement).is_some_and(|renewed| self.now.saturating_since(renewed) >= lease);
             let cause = if expired && port == 0 { Disappearance::Expired } else { Disappearance::Removed };

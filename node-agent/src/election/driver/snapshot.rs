@@ -87,6 +87,8 @@ impl Driver {
             interface: interface.map(|interface| interface.link.name.clone()),
             held: group.installed(member).filter(|address| self.is_held(seat, *address)).collect(),
             master_address,
+            fencing: self.fencing_in_use(running.router(member)?),
+            fence_dropped_packets: self.fence_dropped_packets(seat),
             obstacle: running.members.get(usize::from(member.0)).and_then(|member| member.obstacle.clone()),
             occupied: self.occupied(seat, binding),
             foreign_router: group.foreign_router(member),

@@ -1,4 +1,4 @@
-//! Talking to nf_tables: one batch, one answer.
+//! Talking to `nf_tables`: one batch, one answer.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,6 +23,9 @@ const GROUP_NFTABLES: u32 = 7;
 const OBJECT_NAME: u16 = 2;
 const OBJECT_DATA: u16 = 4;
 const COUNTER_PACKETS: u16 = 2;
+const SET_ELEMENTS: u16 = 3;
+const ELEMENT_KEY: u16 = 1;
+const DATA_VALUE: u16 = 1;
 /// The first attribute of all that is told of: the name of the table.
 const TABLE: u16 = 1;
 const KIND_MASK: u16 = 0x3fff;
@@ -67,20 +70,32 @@ impl Connection {
 
     /// Reads all counters, by name.
     pub(super) fn counters(&mut self, request: &[u8]) -> Result<HashMap<String, u64>, Errno> {
-        self.socket.send(request, 0).map_err(|error| errno(&error))?;
         let mut counters = HashMap::new();
+        self.dump(request, |payload| counters.extend(counter(payload)))?;
+        Ok(counters)
+    }
+
+    /// Reads the keys of a set.
+    pub(super) fn keys(&mut self, request: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut found = Vec::new();
+        self.dump(request, |payload| found.extend(keys(payload)))?;
+        Ok(found)
+    }
+
+    fn dump(&mut self, request: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
+        self.socket.send(request, 0).map_err(|error| errno(&error))?;
         while let Some(length) = self.receive(0)? {
             for message in messages(self.reply.get(..length).unwrap_or_default()) {
                 if let Some(error) = message.error() {
                     return Err(error);
                 }
                 if message.kind == NLMSG_DONE {
-                    return Ok(counters);
+                    return Ok(());
                 }
-                counters.extend(counter(message.payload));
+                take(message.payload);
             }
         }
-        Ok(counters)
+        Ok(())
     }
 
     fn receive(&mut self, flags: libc::c_int) -> Result<Option<usize>, Errno> {
@@ -177,11 +192,20 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 fn counter(payload: &[u8]) -> Option<(String, u64)> {
-    let find = |bytes, wanted| attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
     let attributes = payload.get(GENERIC_LENGTH..)?;
     let name = text(find(attributes, OBJECT_NAME)?)?.to_owned();
     let packets = find(find(attributes, OBJECT_DATA)?, COUNTER_PACKETS)?;
     Some((name, u64::from_be_bytes(field(packets, 0)?)))
+}
+
+fn keys(payload: &[u8]) -> Vec<Vec<u8>> {
+    let elements = payload.get(GENERIC_LENGTH..).and_then(|set| find(set, SET_ELEMENTS)).unwrap_or_default();
+    let key = |(_, element)| find(find(element, ELEMENT_KEY)?, DATA_VALUE).map(<[u8]>::to_vec);
+    attributes(elements).filter_map(key).collect()
+}
+
+fn find(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {

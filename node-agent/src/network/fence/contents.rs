@@ -7,7 +7,7 @@ use std::time::Duration;
 use holdfast_vrrp::Family;
 
 use super::message::Batch;
-use super::ruleset::{Key, Ruleset};
+use super::ruleset::{AddressEntry, Key, Ruleset};
 use crate::network::interfaces::InterfaceIndex;
 
 /// An address on an interface.
@@ -41,7 +41,7 @@ impl Contents {
             }
         }
         for key in next.known.difference(&self.known) {
-            ruleset.add_guard(batch, key);
+            ruleset.add_guard(batch, *key);
         }
         let (before, after) = (self.classes(), next.classes());
         for (family, timeout) in after.difference(&before) {
@@ -53,11 +53,25 @@ impl Contents {
         ruleset.remove_routers(batch, &missing(&self.routers, &next.routers));
         ruleset.add_routers(batch, &missing(&next.routers, &self.routers));
         let new = next.addresses.iter().filter(|entry| !has(&self.addresses, entry));
-        let new: Vec<_> = new.map(|((interface, address), key)| (*interface, *address, *key)).collect();
+        let new: Vec<_> = new.map(|(place, key)| next.entry(*place, *key)).collect();
         ruleset.add_addresses(batch, &new);
         for (family, timeout) in before.difference(&after) {
             ruleset.remove_class(batch, *family, *timeout);
         }
+    }
+
+    /// Some addresses are to be remembered for another while. The kernel cannot be told so: each is taken out and put back,
+    /// at once.
+    pub(super) fn renew(&self, ruleset: Ruleset<'_>, places: impl Iterator<Item = Place>, batch: &mut Batch) {
+        let known = places.filter_map(|place| self.addresses.get(&place).map(|key| (place, *key)));
+        let (places, entries): (Vec<_>, Vec<_>) = known.map(|(place, key)| (place, self.entry(place, key))).unzip();
+        ruleset.remove_addresses(batch, &places);
+        ruleset.add_addresses(batch, &entries);
+    }
+
+    fn entry(&self, (interface, address): Place, key: Key) -> AddressEntry {
+        let timeout = self.routers.get(&key).copied().unwrap_or_default();
+        AddressEntry { interface, address, key, timeout: super::lifetime(timeout) + super::AFTER_LIFETIME }
     }
 
     /// Virtual routers without an address need nothing.

@@ -1,4 +1,4 @@
-//! Writing messages of nf_tables (`linux/netfilter/nfnetlink.h`, `nf_tables.h`). Pure.
+//! Writing messages of `nf_tables` (`linux/netfilter/nfnetlink.h`, `nf_tables.h`). Pure.
 //!
 //! Messages go to the kernel as one batch: all of it takes effect at once, or nothing does.
 //!
@@ -39,6 +39,7 @@ pub(super) enum Kind {
     NewSet = 9,
     DeleteSet = 11,
     NewElements = 12,
+    GetElements = 13,
     DeleteElements = 14,
     NewObject = 18,
     GetObject = 19,

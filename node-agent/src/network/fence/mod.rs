@@ -2,12 +2,12 @@
 //!
 //! An agent that is killed, frozen or starved sends no adverts, and so its kernel falls silent by itself, at the time when
 //! another node takes over: nothing has to run for that. Each advert that leaves by an interface puts its virtual router
-//! into a set of nf_tables, for as long as its fencing allows; packets that come in for an address whose virtual router is
+//! into a set of `nf_tables`, for as long as its fencing allows; packets that come in for an address whose virtual router is
 //! not in the set are dropped. Needs the egress hook for devices (Linux 5.16).
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `message.rs`, `expression.rs` | how nf_tables is spoken to (pure) |
+//! | `message.rs`, `expression.rs` | how `nf_tables` is spoken to (pure) |
 //! | `ruleset.rs` | the table: sets, chains and rules (pure) |
 //! | `contents.rs` | what is in it, and what must change (pure) |
 //! | `connection.rs` | the sockets |
@@ -33,8 +33,18 @@ use nix::net::if_::{if_indextoname, if_nametoindex};
 use self::connection::{Connection, Watch};
 use self::contents::Contents;
 use self::message::Batch;
-use self::ruleset::{Key, Ruleset};
+use self::ruleset::{Key, Ruleset, place};
 use super::interfaces::InterfaceIndex;
+use super::netlink::Lifetime;
+
+/// The shortest kernel lifetime of a guarded address: not what silences a dead agent, but what clears away after it.
+pub const BROOM: Duration = Duration::from_secs(30);
+
+/// An address outlives the last advert that may keep it alive by this.
+const AFTER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The fence forgets an address this long after its lifetime: it stands in nobody's way if the agent never comes back.
+const AFTER_LIFETIME: Duration = Duration::from_secs(30);
 
 /// The interface that every network namespace has, to try things on.
 const LOOPBACK: &str = "lo";
@@ -88,7 +98,7 @@ impl Fence {
     /// Tries everything that it needs in one table, of which nothing stays. What an earlier run of the agent left under this
     /// name guards on until [`replace_leftover`](Self::replace_leftover).
     ///
-    /// Errors: `EOPNOTSUPP` or `ENOENT` where the kernel lacks the hook or nf_tables, `EPERM` without `CAP_NET_ADMIN`.
+    /// Errors: `EOPNOTSUPP` or `ENOENT` where the kernel lacks the hook or `nf_tables`, `EPERM` without `CAP_NET_ADMIN`.
     pub fn open(table: &str) -> io::Result<Self> {
         let mut connection = Connection::open()?;
         let watch = Watch::open(connection.port())?;
@@ -106,6 +116,22 @@ impl Fence {
         ruleset.delete(&mut batch);
         connection.commit(batch)?;
         Ok(Self { connection, watch, table: table.to_owned(), contents: Contents::default(), stands: false })
+    }
+
+    /// What an earlier run of the agent guarded: names of interfaces, and the addresses that it had there or was about to.
+    ///
+    /// Errors: whatever the kernel says, but that there is none.
+    pub fn leftover(&mut self) -> Result<Vec<(String, IpAddr)>, Errno> {
+        let mut found = Vec::new();
+        for family in [Family::Ipv4, Family::Ipv6] {
+            match self.connection.keys(&Ruleset { table: &self.table }.addresses(family)) {
+                Ok(keys) => found.extend(keys.iter().filter_map(|key| place(key))),
+                Err(Errno::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let named = found.into_iter().filter_map(|(interface, address)| Some((name(interface).ok()?, address)));
+        Ok(named.collect())
     }
 
     /// Takes over from an earlier run of the agent: what it guarded, and this one does not, is guarded no more.
@@ -140,9 +166,18 @@ impl Fence {
         self.change_to(next)
     }
 
-    /// Whether an address is guarded.
-    pub fn guards(&self, interface: InterfaceIndex, address: IpAddr) -> bool {
-        self.stands && self.contents.addresses.contains_key(&(interface, address))
+    /// The lifetime that an address should have, if it is guarded.
+    pub fn lifetime(&self, interface: InterfaceIndex, address: IpAddr) -> Option<Lifetime> {
+        let key = self.contents.addresses.get(&(interface, address)).filter(|_| self.stands)?;
+        self.contents.routers.get(key).map(|timeout| Lifetime::at_least(lifetime(*timeout)))
+    }
+
+    /// These addresses are still there: to be called whenever their lifetime begins anew.
+    pub fn renew(&mut self, addresses: impl Iterator<Item = (InterfaceIndex, IpAddr)>) -> Result<(), Errno> {
+        let ruleset = Ruleset { table: &self.table };
+        let mut batch = Batch::new();
+        self.contents.renew(ruleset, addresses, &mut batch);
+        self.connection.commit(batch).or_else(|_| self.rebuild())
     }
 
     /// Puts the fence back if somebody has taken something of it away. Returns whether that was so.
@@ -208,11 +243,22 @@ impl AsFd for Fence {
     }
 }
 
+impl Guard {
+    /// The lifetime of an address that this keeps alive.
+    pub fn lifetime(&self) -> Lifetime {
+        Lifetime::at_least(lifetime(self.timeout))
+    }
+}
+
 impl Guarded {
     const fn key(&self) -> Key {
         let Guard { family, virtual_router_id, .. } = self.guard;
         Key { interface: self.interface, family, virtual_router_id }
     }
+}
+
+fn lifetime(timeout: Duration) -> Duration {
+    BROOM.max(timeout + AFTER_TIMEOUT)
 }
 
 fn name(interface: InterfaceIndex) -> Result<String, Errno> {

@@ -30,6 +30,16 @@ pub(super) struct Key {
     pub(super) virtual_router_id: u8,
 }
 
+/// An address of a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AddressEntry {
+    pub(super) interface: InterfaceIndex,
+    pub(super) address: IpAddr,
+    pub(super) key: Key,
+    /// After this it is forgotten.
+    pub(super) timeout: Duration,
+}
+
 /// Before everything else that looks at packets there.
 const PRIORITY: i32 = -400;
 
@@ -99,7 +109,7 @@ impl Ruleset<'_> {
             let verdict = Some((TYPE_VERDICT, VERDICT_LENGTH));
             self.new_set(batch, names.classes, SET_IS_MAP, key, verdict, None);
             let address = (concatenated(TYPE_INTERFACE, names.address_type), 4 + names.address_length);
-            self.new_set(batch, names.addresses, SET_IS_MAP, address, verdict, None);
+            self.new_set(batch, names.addresses, SET_IS_MAP | SET_HAS_TIMEOUTS, address, verdict, None);
         }
     }
 
@@ -214,7 +224,7 @@ impl Ruleset<'_> {
     }
 
     /// A virtual router can have addresses: packets for them pass while it is alive.
-    pub(super) fn add_guard(&self, batch: &mut Batch, key: &Key) {
+    pub(super) fn add_guard(&self, batch: &mut Batch, key: Key) {
         let chain = key.chain();
         batch.push(Kind::NewObject, |object| {
             object.text(1, self.table);
@@ -315,17 +325,13 @@ impl Ruleset<'_> {
     }
 
     /// Addresses answer only while their virtual router is alive.
-    pub(super) fn add_addresses(&self, batch: &mut Batch, addresses: &[(InterfaceIndex, IpAddr, Key)]) {
-        self.elements(
-            batch,
-            Kind::NewElements,
-            addresses,
-            |entry| Names::of_address(entry.1).addresses,
-            |entry, element| {
-                write_value(1, element, &address_bytes(entry.0, entry.1));
-                write_goto(2, element, &entry.2.chain());
-            },
-        );
+    pub(super) fn add_addresses(&self, batch: &mut Batch, addresses: &[AddressEntry]) {
+        let set = |entry: &AddressEntry| Names::of_address(entry.address).addresses;
+        self.elements(batch, Kind::NewElements, addresses, set, |entry, element| {
+            write_value(1, element, &address_bytes(entry.interface, entry.address));
+            write_goto(2, element, &entry.key.chain());
+            element.long_number(4, milliseconds(entry.timeout));
+        });
     }
 
     /// Addresses are no concern any more.
@@ -355,12 +361,22 @@ impl Ruleset<'_> {
                         message.text(1, self.table);
                         message.text(2, name);
                         message.nested(3, |list| {
-                            some.iter().for_each(|entry| list.nested(1, |element| write(entry, element)))
+                            for entry in some {
+                                list.nested(1, |element| write(entry, element));
+                            }
                         });
                     });
                 }
             }
         }
+    }
+
+    /// Asks for the addresses of a family: their keys are for [`place`].
+    pub(super) fn addresses(&self, family: Family) -> Vec<u8> {
+        dump(Kind::GetElements, |request| {
+            request.text(1, self.table);
+            request.text(2, Names::of(family).addresses);
+        })
     }
 
     /// Asks how often packets were dropped.
@@ -384,13 +400,13 @@ const fn concatenated(first: u32, second: u32) -> u32 {
 
 impl Key {
     /// The name of its chain, and of its counter.
-    pub(super) fn chain(&self) -> String {
+    pub(super) fn chain(self) -> String {
         let family = if self.family == Family::Ipv4 { 4 } else { 6 };
         format!("router-{}-ipv{family}-{}", self.interface, self.virtual_router_id)
     }
 
     /// As rules load it: the index of the interface, then the VRID in a register of its own.
-    fn bytes(&self) -> [u8; 8] {
+    fn bytes(self) -> [u8; 8] {
         let [a, b, c, d] = self.interface.get().to_ne_bytes();
         [a, b, c, d, self.virtual_router_id, 0, 0, 0]
     }
@@ -403,6 +419,15 @@ fn address_bytes(interface: InterfaceIndex, address: IpAddr) -> Vec<u8> {
         IpAddr::V6(address) => bytes.extend(address.octets()),
     }
     bytes
+}
+
+/// The place that a key of the addresses is for.
+pub(super) fn place(key: &[u8]) -> Option<(InterfaceIndex, IpAddr)> {
+    let (index, address) = key.split_first_chunk()?;
+    let interface = InterfaceIndex::new(u32::from_ne_bytes(*index));
+    let ipv4 = <[u8; 4]>::try_from(address).map(IpAddr::from);
+    let address = ipv4.or_else(|_| <[u8; 16]>::try_from(address).map(IpAddr::from)).ok()?;
+    Some((interface, address))
 }
 
 /// What differs between the families.

@@ -7,7 +7,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::message::{Content, Dump, replies, write_dump, write_request};
+use super::message::{Content, Dump, Lifetime, replies, write_dump, write_request};
 use crate::network::interfaces::{NetworkChange, Placement};
 use crate::network::packet_socket::enlarge_receive_buffer;
 
@@ -67,10 +67,15 @@ impl AddressCommands {
     /// Carries out all requests in order and appends one outcome for each.
     ///
     /// The kernel works while the call lasts; a request whose answer got lost counts as `ENOBUFS`.
-    pub fn execute(&mut self, requests: &[AddressRequest], outcomes: &mut Vec<Outcome>) {
+    pub fn execute(
+        &mut self,
+        requests: &[AddressRequest],
+        lifetime: impl Fn(&Placement) -> Lifetime,
+        outcomes: &mut Vec<Outcome>,
+    ) {
         for chunk in requests.chunks(REQUESTS_AT_ONCE) {
             let first = outcomes.len();
-            let first_sequence = self.send(chunk, outcomes);
+            let first_sequence = self.send(chunk, &lifetime, outcomes);
             if let Some(pending) = outcomes.get_mut(first..) {
                 self.collect(first_sequence, pending);
             }
@@ -78,11 +83,17 @@ impl AddressCommands {
     }
 
     /// Sends renewals without waiting for answers; returns the error numbers of the refused ones.
-    pub fn renew(&mut self, placements: &[Placement], refused: &mut Vec<Errno>) {
+    pub fn renew(
+        &mut self,
+        placements: &[Placement],
+        lifetime: impl Fn(&Placement) -> Lifetime,
+        refused: &mut Vec<Errno>,
+    ) {
         self.requests.clear();
         for placement in placements {
             self.sequence = self.sequence.wrapping_add(1);
-            write_request(&mut self.requests, self.sequence, &AddressRequest::Renew(*placement));
+            let request = AddressRequest::Renew(*placement);
+            write_request(&mut self.requests, self.sequence, &request, lifetime(placement));
         }
         if let Err(error) = self.socket.send(&self.requests, 0) {
             refused.extend(placements.iter().map(|_| errno(&error)));
@@ -97,12 +108,17 @@ impl AddressCommands {
     }
 
     /// Sends the chunk, and appends for each request what is to be assumed if no answer comes.
-    fn send(&mut self, chunk: &[AddressRequest], outcomes: &mut Vec<Outcome>) -> u32 {
+    fn send(
+        &mut self,
+        chunk: &[AddressRequest],
+        lifetime: impl Fn(&Placement) -> Lifetime,
+        outcomes: &mut Vec<Outcome>,
+    ) -> u32 {
         self.requests.clear();
         let first = self.sequence.wrapping_add(1);
         for request in chunk {
             self.sequence = self.sequence.wrapping_add(1);
-            write_request(&mut self.requests, self.sequence, request);
+            write_request(&mut self.requests, self.sequence, request, lifetime(&request.placement()));
         }
         let unanswered = match self.socket.send(&self.requests, 0) {
             Ok(_) => Errno::ENOBUFS,

@@ -4,6 +4,7 @@
 //! interface must not make the interface unreadable.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use holdfast_vrrp::wire::MacAddress;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
@@ -22,7 +23,26 @@ use crate::network::ownership::MARK;
 ///
 /// The kernel removes an address this long after its last renewal, up to one second later (measured: 0 to 0.5 s, once
 /// 1.2 s with IPv6), because it looks no more often than once a second.
-pub const LEASE_SECONDS: u32 = 2;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lifetime {
+    seconds: u32,
+}
+
+impl Lifetime {
+    /// Of an address that nothing else takes from a dead agent.
+    pub const SHORT: Self = Self { seconds: 2 };
+
+    /// At least this long.
+    pub fn at_least(duration: Duration) -> Self {
+        let whole = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX - 1);
+        Self { seconds: whole + u32::from(duration.subsec_nanos() > 0) }
+    }
+
+    /// How long it is.
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_secs(self.seconds as u64)
+    }
+}
 
 const HEADER_LENGTH: usize = 16;
 
@@ -223,7 +243,7 @@ fn read_ip(value: &[u8]) -> Option<IpAddr> {
 }
 
 /// Appends a request about an address to `buffer`.
-pub(super) fn write_request(buffer: &mut Vec<u8>, sequence: u32, request: &AddressRequest) {
+pub(super) fn write_request(buffer: &mut Vec<u8>, sequence: u32, request: &AddressRequest, lifetime: Lifetime) {
     let (flags, placement) = match request {
         AddressRequest::Add(placement) => (NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, placement),
         AddressRequest::Restore(placement) => (NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, placement),
@@ -233,7 +253,7 @@ pub(super) fn write_request(buffer: &mut Vec<u8>, sequence: u32, request: &Addre
     };
     let message = match request {
         AddressRequest::Remove(_) => RouteNetlinkMessage::DelAddress(address_message(placement)),
-        _ => RouteNetlinkMessage::NewAddress(virtual_address_message(placement)),
+        _ => RouteNetlinkMessage::NewAddress(virtual_address_message(placement, lifetime)),
     };
     write(buffer, sequence, flags, message);
 }
@@ -287,10 +307,10 @@ fn address_message(placement: &Placement) -> AddressMessage {
 /// No duplicate address detection, since the election has decided; no route to a subnet; a lifetime that ends unless
 /// renewed; never a source address of the node's own connections (IPv6: deprecated from the start; IPv4: behind the
 /// primary address); and our mark.
-fn virtual_address_message(placement: &Placement) -> AddressMessage {
+fn virtual_address_message(placement: &Placement, Lifetime { seconds }: Lifetime) -> AddressMessage {
     let mut lifetime = CacheInfo::default();
-    lifetime.ifa_valid = LEASE_SECONDS;
-    lifetime.ifa_preferred = if placement.address.is_ipv6() { 0 } else { LEASE_SECONDS };
+    lifetime.ifa_valid = seconds;
+    lifetime.ifa_preferred = if placement.address.is_ipv6() { 0 } else { seconds };
     let mut message = address_message(placement);
     message.attributes.extend([
         AddressAttribute::Flags(AddressFlags::Nodad | AddressFlags::Noprefixroute),
@@ -311,7 +331,7 @@ mod tests {
 
     fn written(request: &AddressRequest) -> Vec<u8> {
         let mut buffer = Vec::new();
-        write_request(&mut buffer, 42, request);
+        write_request(&mut buffer, 42, request, Lifetime::SHORT);
         buffer
     }
 
@@ -375,13 +395,13 @@ mod tests {
     #[test]
     fn only_a_virtual_ipv6_address_is_deprecated_from_the_start() {
         let lifetime = |address: &str| {
-            let message = virtual_address_message(&placement(address, 64));
+            let message = virtual_address_message(&placement(address, 64), Lifetime::SHORT);
             message.attributes.into_iter().find_map(|attribute| match attribute {
                 AddressAttribute::CacheInfo(info) => Some((info.ifa_preferred, info.ifa_valid)),
                 _ => None,
             })
         };
-        assert_eq!(lifetime("10.0.0.100"), Some((LEASE_SECONDS, LEASE_SECONDS)));
-        assert_eq!(lifetime("fd00::100"), Some((0, LEASE_SECONDS)));
+        assert_eq!(lifetime("10.0.0.100"), Some((2, 2)));
+        assert_eq!(lifetime("fd00::100"), Some((0, 2)));
     }
 }

@@ -11,5 +11,5 @@ mod message;
 mod monitor;
 
 pub use commands::{AddressCommands, AddressRequest, Outcome};
-pub use message::LEASE_SECONDS;
+pub use message::Lifetime;
 pub use monitor::{Heard, Monitor};
