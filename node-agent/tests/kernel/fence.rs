@@ -17,6 +17,8 @@ const TABLE: &str = "holdfast-test";
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// What the kernel's ticks and a busy machine add.
 const TOLERANCE: Duration = Duration::from_millis(100);
+/// How long ping waits for an answer that does not come.
+const SILENCE: Duration = Duration::from_secs(1);
 const VIP4: &str = "10.0.0.100";
 const VIP6: &str = "fd00::100";
 const VRID: u8 = 51;
@@ -166,6 +168,28 @@ fn each_virtual_router_has_its_own_time_and_it_can_be_changed() {
     scene.advertise(Family::Ipv4, VRID, 100);
     std::thread::sleep(TIMEOUT * 2);
     assert!(scene.answers(VIP4));
+}
+
+#[test]
+fn an_address_that_comes_back_soon_has_its_full_time_again() {
+    let mut scene = Scene::new();
+    scene.hold(VIP4, VRID, TIMEOUT);
+    let guarded = scene.guarded(VIP4, VRID, TIMEOUT);
+    std::thread::sleep(TIMEOUT * 2 / 3);
+    scene.fence.release(&[(scene.eth0(), guarded.address)]).expect("it can be released");
+    scene.fence.guard(&[guarded]).expect("it can be guarded again");
+    std::thread::sleep(TIMEOUT * 2 / 3);
+    assert!(scene.answers(VIP4), "what was left of the first time would be over by now");
+    let begun = Instant::now();
+    let silent = await_silence(&scene, VIP4, begun);
+    assert!(silent + TOLERANCE >= TIMEOUT, "too early, after {silent:?}");
+    for timeout in [TIMEOUT * 3, TIMEOUT] {
+        let changed = scene.guarded(VIP4, VRID, timeout);
+        scene.fence.guard(&[changed]).expect("it can be changed");
+        assert!(scene.answers(VIP4), "a change of the time counts as an advert");
+    }
+    let silent = await_silence(&scene, VIP4, Instant::now());
+    assert!(silent < TIMEOUT + SILENCE + TOLERANCE, "too late, after {silent:?}");
 }
 
 #[test]

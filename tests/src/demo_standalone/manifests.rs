@@ -22,8 +22,6 @@ pub(super) struct Manifests {
 }
 
 impl Manifests {
-    /// All addresses.
-    pub(super) const ADDRESSES: [IpAddr; 3] = [Self::address(100), Self::address(101), Self::address(102)];
     /// The one that the client probes.
     pub(super) const ADDRESS: IpAddr = Self::address(100);
     /// The name of the `VirtualIP`.

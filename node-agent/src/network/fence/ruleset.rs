@@ -298,16 +298,20 @@ impl Ruleset<'_> {
                 write_goto(2, element, &class(key.family, *timeout));
             },
         );
-        self.elements(
-            batch,
-            Kind::NewElements,
-            routers,
-            |(key, _)| Names::of(key.family).alive,
-            |(key, timeout), element| {
-                write_value(1, element, &key.bytes());
-                element.long_number(4, milliseconds(*timeout));
-            },
-        );
+        // One that is there from an earlier time would keep what is left of that, and to delete one that is not there is an
+        // error.
+        for kind in [Kind::NewElements, Kind::DeleteElements, Kind::NewElements] {
+            self.elements(
+                batch,
+                kind,
+                routers,
+                |(key, _)| Names::of(key.family).alive,
+                |(key, timeout), element| {
+                    write_value(1, element, &key.bytes());
+                    element.long_number(4, milliseconds(*timeout));
+                },
+            );
+        }
     }
 
     /// Adverts of a virtual router mean nothing any more.
