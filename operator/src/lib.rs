@@ -47,6 +47,7 @@ pub mod report;
 pub mod run;
 pub mod status;
 pub mod statuses;
+pub mod succession;
 pub mod told;
 pub mod transition;
 pub mod watch;

@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::pods::PodWatches;
 use crate::report::{Conditions, Report};
 use crate::statuses::Context;
+use crate::succession::Succession;
 use crate::told::Told;
 use crate::world::{Difference, Kind, Sighting, World};
 use crate::write::{Change, Writer, WriterReport, Written};
@@ -86,6 +87,7 @@ pub struct Reconciler {
     plan: Option<Arc<Plan>>,
     planned: Duration,
     draining: BTreeMap<String, Draining>,
+    succession: Succession,
     status_due: Debounce,
     /// When the statuses were put together last, and when time alone will change one.
     judged: Duration,
@@ -111,6 +113,7 @@ impl Reconciler {
             plan: None,
             planned: Duration::ZERO,
             draining: BTreeMap::new(),
+            succession: Succession::default(),
             status_due: Debounce::new(STATUS.0, STATUS.1),
             judged: Duration::ZERO,
             look_again: None,
@@ -210,16 +213,21 @@ impl Reconciler {
         if !self.may_work() {
             return shown;
         }
-        let plan = self.plan_due.due().unwrap_or(self.planned + RESYNC);
+        let plan = self.plan_due.due().unwrap_or_else(|| self.next_plan());
         // Statuses tell of the plan's verdicts: they wait for a plan that is due.
         let status = self.status_due.due().into_iter().chain(self.look_again);
         let status = status.chain(self.world.heartbeats.next_late(self.judged)).min();
         [Some(plan), status.filter(|_| self.plan_due.due().is_none()), shown].into_iter().flatten().min()
     }
 
+    /// When a plan is made although nothing has changed.
+    fn next_plan(&self) -> Duration {
+        self.succession.due(self.planned).unwrap_or(self.planned + RESYNC)
+    }
+
     fn work(&mut self) {
         let now = self.clock.now();
-        if self.plan_due.take(now) || now >= self.planned + RESYNC {
+        if self.plan_due.take(now) || now >= self.next_plan() {
             self.make_plan();
             self.status_due.note(now);
         }
@@ -239,6 +247,7 @@ impl Reconciler {
         let plan = Arc::new(planning::plan(&self.world, &self.draining, self.plan.as_deref()));
         let configs = node_config::writes(&self.world.node_configs, &self.world.nodes, &plan, &self.draining);
         let Settings { namespace, lease, owner, .. } = &self.settings;
+        let configs = self.succession.admit(configs, &self.world.node_configs, begun);
         let mut access = node_access::writes(&self.world, namespace, owner.as_deref());
         access.extend(ownership::leases(&self.world, namespace, lease, owner.as_deref()));
         debug!(node_configs = configs.len(), access = access.len(), "planned");

@@ -14,8 +14,13 @@ use crate::scope::InterfaceScope;
 use crate::spread::stable_hash;
 
 /// What to tell those for whom no ID is left.
-pub(crate) const EXHAUSTED: &str = "all 255 virtual router IDs of the interface are in use: put the addresses of several \
-                                    VirtualIPs into one, or name different interfaces in spec.interface";
+pub(crate) fn exhausted(scope: &InterfaceScope) -> String {
+    let interfaces = scope.describe();
+    format!(
+        "spec.virtualRouterID: all 255 of {interfaces} are in use: put the addresses of several VirtualIPs into one, or name \
+         another interface in spec.interface"
+    )
+}
 
 /// All 255 IDs, in the order in which this name would take them. The first follows from the name alone.
 pub(crate) fn preferred_ids(name: &str) -> impl Iterator<Item = u8> + use<> {
@@ -103,9 +108,12 @@ fn respect_explicit<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>
 /// Starts at a place that the name alone decides, so that most `VirtualIPs` get the same ID whatever else exists.
 fn allocate_new<'a>(candidates: &mut Candidates<'a>, ledger: &mut Ledger<'a>) {
     for candidate in waiting(candidates) {
-        match preferred_ids(candidate.name).find(|id| ledger.holder(*id, candidate).is_none()) {
-            Some(id) => ledger.assign(id, candidate),
-            None => candidate.refuse(AcceptedReason::VirtualRouterIDsExhausted, EXHAUSTED.to_owned()),
+        let free = preferred_ids(candidate.name).find(|id| ledger.holder(*id, candidate).is_none());
+        if let Some(id) = free {
+            ledger.assign(id, candidate);
+        } else {
+            let message = exhausted(&candidate.scope);
+            candidate.refuse(AcceptedReason::VirtualRouterIDsExhausted, message);
         }
     }
 }

@@ -18,7 +18,7 @@ use holdfast_crds::condition::AcceptedReason;
 use holdfast_crds::{Family, VipAddress, VirtualIP};
 
 use crate::accept::{Candidate, name_of};
-use crate::allocation::{EXHAUSTED, preferred_ids};
+use crate::allocation::{exhausted, preferred_ids};
 use crate::scope::InterfaceScope;
 use crate::verdict::Verdict;
 
@@ -118,7 +118,7 @@ impl<'a> Claims<'a> {
         let mine = Claim::of(candidate.vip);
         let rival = self.rival(&mine, Subject::VirtualRouterId)?;
         let Some(free) = proposals.0.get(mine.owner) else {
-            return Some(Verdict::new(AcceptedReason::VirtualRouterIDsExhausted, EXHAUSTED));
+            return Some(Verdict::new(AcceptedReason::VirtualRouterIDsExhausted, exhausted(&candidate.scope)));
         };
         let origin = if candidate.vip.spec.virtual_router_id.is_some() { "" } else { ", which follows from the name," };
         let id = mine.virtual_router_id;

@@ -20,6 +20,16 @@ impl InterfaceScope {
         named.chain([spec.interface.as_deref()]).collect()
     }
 
+    /// In words.
+    pub(crate) fn describe(&self) -> String {
+        let names: Vec<&str> = self.named.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            _ if self.any => "all interfaces together, since spec.interface names none,".to_owned(),
+            [name] => format!("interface {name}"),
+            names => format!("the interfaces {}", names.join(", ")),
+        }
+    }
+
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.any || other.any || !self.named.is_disjoint(&other.named)
     }

@@ -34,6 +34,36 @@ async fn a_virtual_ip_is_in_the_config_of_every_node_until_it_is_deleted() -> Re
 }
 
 #[tokio::test]
+async fn who_is_preferred_now_is_told_before_who_was() -> Result<()> {
+    let stage = Stage::new().await?;
+    let nodes = ["node-1", "node-2", "node-3"];
+    stage.add_nodes(&nodes).await?;
+    let _operator = stage.operator()?;
+    apply(&stage.virtual_ips(), virtual_ip("web", "192.0.2.100/24")?).await?;
+    let configs = stage.node_configs();
+    let priority = |config: &NodeConfig| config.spec.virtual_routers.first().map(|router| router.priority);
+    let preferred = async |node: &str| {
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { "holdfast.dev/prefer-node": node } } }));
+        stage.virtual_ips().patch("web", &PatchParams::default(), &patch).await?;
+        for other in nodes {
+            let is_told = |config: &NodeConfig| (priority(config) == Some(254)) == (other == node);
+            wait::until(&configs, other, &format!("{other} knows that {node} is preferred"), SHORT, is_told).await?;
+        }
+        anyhow::Ok(())
+    };
+    for pair in [["node-3", "node-1"], ["node-1", "node-2"]] {
+        preferred(pair[0]).await?;
+        preferred(pair[1]).await?;
+        let [before, now] = [configs.get(pair[0]).await?, configs.get(pair[1]).await?];
+        let version = |config: &NodeConfig| -> Result<u64> {
+            Ok(config.meta().resource_version.as_deref().unwrap_or_default().parse()?)
+        };
+        assert!(version(&now)? < version(&before)?, "{pair:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_changed_by_hand_is_put_back() -> Result<()> {
     let stage = Stage::new().await?;
     stage.add_nodes(&["node-1"]).await?;
