@@ -128,6 +128,8 @@ impl World {
     }
 
     pub(super) fn send_as_stranger(&mut self, router: RouterPlace, host: u8, priority: u8, interval: Duration) {
+        // A group waits for all of its members, and a stranger may keep one of them waiting.
+        self.fences.disturb(self.now);
         let Some(setup) = self.election(router.election) else { return };
         if !setup.peers_known {
             let interval = setup.interval(interval).map(AdvertInterval::get).unwrap_or_default();

@@ -1,12 +1,13 @@
 //! The kernel of a simulated node: its interface, the addresses on it, and the queue of its socket.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::clock::Time;
+use super::fence::LastAdvert;
 use super::frame::Frame;
-use super::step::Refusal;
+use super::step::{Refusal, RouterPlace};
 
 /// What an agent would find in the kernel.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub(super) struct Kernel {
     addresses: Vec<Held>,
     /// Addresses whose removal was refused: they stay until their lease ends.
     stuck: Vec<IpAddr>,
+    adverts: BTreeMap<RouterPlace, LastAdvert>,
     received: VecDeque<Frame>,
     capacity: usize,
     /// How many packets found no room in the socket.
@@ -41,6 +43,7 @@ impl Kernel {
             refusals: [false; 3],
             addresses: Vec::new(),
             stuck: Vec::new(),
+            adverts: BTreeMap::new(),
             received: VecDeque::new(),
             capacity,
             overflows: 0,
@@ -97,6 +100,16 @@ impl Kernel {
     /// Sends a packet.
     pub(super) fn send(&self) -> Result<(), Refused> {
         if self.up { self.allows(Refusal::Send) } else { Err(Refused) }
+    }
+
+    /// An advert has left that claims a virtual router.
+    pub(super) fn note_advert(&mut self, router: RouterPlace, advert: LastAdvert) {
+        self.adverts.insert(router, advert);
+    }
+
+    /// The last one that has.
+    pub(super) fn last_advert(&self, router: RouterPlace) -> Option<LastAdvert> {
+        self.adverts.get(&router).copied()
     }
 
     /// Puts an address on the interface until its lease ends. It may be there already.
@@ -164,6 +177,7 @@ impl Kernel {
     /// The node dies: nothing is left.
     pub(super) fn power_off(&mut self) {
         self.addresses.clear();
+        self.adverts.clear();
         self.received.clear();
     }
 }

@@ -12,7 +12,7 @@
 //! | `clock.rs`, `link.rs`, `network.rs`, `frame.rs` | time and the LAN |
 //! | `node.rs`, `kernel.rs`, `process.rs`, `regroup.rs` | a machine, its kernel, and the agent on it |
 //! | `instance.rs`, `seam.rs`, `mutant.rs` | a group in the agent, and mistakes planted around it |
-//! | `table.rs`, `rules/`, `audit.rs`, `overlap.rs` | what must never happen |
+//! | `table.rs`, `rules/`, `audit.rs`, `overlap.rs`, `fence.rs` | what must never happen |
 //! | `probe.rs`, `log.rs` | what has been seen, and what happened |
 //! | `run.rs`, `minimise.rs` | playing a seed, bytes or a script; making a failing script small |
 
@@ -21,6 +21,7 @@ mod chooser;
 mod clock;
 mod convergence;
 mod faults;
+mod fence;
 mod frame;
 mod generate;
 mod grouping;

@@ -53,6 +53,13 @@ impl Network {
         path.is_some_and(|path| path.link.quality.is_clean() && !families.iter().any(|family| path.is_cut(*family)))
     }
 
+    /// Whether no link loses, damages or duplicates anything, and none is cut.
+    pub(super) fn is_clean_everywhere(&self) -> bool {
+        self.links
+            .iter()
+            .all(|path| path.link.quality.is_clean() && !path.is_cut(Family::Ipv4) && !path.is_cut(Family::Ipv6))
+    }
+
     /// The longest that a packet takes on any link.
     pub(super) fn longest_delay(&self) -> Duration {
         self.links.iter().map(|path| path.link.quality.longest_delay()).max().unwrap_or_default()

@@ -120,6 +120,8 @@ pub enum Sight {
     OthersRegrouped,
     /// Two masters that heard each other, for a moment.
     Overlap,
+    /// A backup took over from a node whose kernel still had the addresses.
+    Fenced,
     /// The core agreed on the best.
     Converged,
     /// Nobody in the core was fit.
@@ -189,7 +191,7 @@ const FAULTS: [Fault; 23] = [
     Fault::Echo,
 ];
 
-const SIGHTS: [Sight; 26] = [
+const SIGHTS: [Sight; 27] = [
     Sight::PacketLost,
     Sight::PacketTwice,
     Sight::PacketOvertook,
@@ -213,6 +215,7 @@ const SIGHTS: [Sight; 26] = [
     Sight::Divided,
     Sight::OthersRegrouped,
     Sight::Overlap,
+    Sight::Fenced,
     Sight::Converged,
     Sight::NobodyFit,
     Sight::Listener,

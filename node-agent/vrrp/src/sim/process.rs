@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::clock::Time;
+use super::fence::LastAdvert;
 use super::frame::{Frame, Origin, Reading};
 use super::instance::{Instance, Record};
 use super::kernel::{Kernel, renewal_after};
@@ -15,6 +16,7 @@ use super::node::Driver;
 use super::probe::{Probe, Sight};
 use super::rules::{Rule, Truth};
 use super::setup::{ElectionIndex, GroupSetup, NodeIndex, NodeSetup};
+use super::step::RouterPlace;
 use super::table::{Input, Situation};
 use crate::action::{Action, Phase};
 use crate::config::{MemberConfig, Transport};
@@ -402,6 +404,10 @@ impl Process {
         if sent.is_err() {
             self.feed_back(group, &Event::SendFailed { member }, around);
             return;
+        }
+        if let (Claim::Master(_), Some(number)) = (claim, instance.numbers().get(usize::from(member.0))) {
+            let router = RouterPlace { election: instance.election(), member: *number };
+            around.kernel.note_advert(router, LastAdvert { at: around.time, interval: config.interval.get() });
         }
         let source = around.setup.source(config.family);
         let everybody = [advert::group(config.family)];

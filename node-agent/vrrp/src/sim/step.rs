@@ -135,7 +135,7 @@ pub enum Step {
 }
 
 /// A virtual router of an election.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RouterPlace {
     /// The election.
     pub election: ElectionIndex,

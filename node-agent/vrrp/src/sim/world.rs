@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::chooser::Seeds;
 use super::clock::Time;
+use super::fence::Fences;
 use super::frame::{Frame, Origin, Reading};
 use super::grouping::MemberNumber;
 use super::instance::{Failure, Instance, Record};
@@ -40,6 +41,7 @@ pub struct World {
     /// The longest interval that anybody may have learned, by election.
     pub(super) longest_interval: Vec<Duration>,
     pub(super) overlaps: Overlaps,
+    pub(super) fences: Fences,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     happenings: u64,
@@ -100,6 +102,7 @@ impl World {
             record: Record { log, ..Record::default() },
             longest_interval: (0..setup.elections.len()).map(longest).collect(),
             overlaps: Overlaps::new(setup.elections.len(), nodes),
+            fences: Fences::new(nodes),
             queue: BinaryHeap::new(),
             sequence: 0,
             happenings: 0,
@@ -193,6 +196,7 @@ impl World {
             }
         }
         self.watch_overlaps();
+        self.watch_fences();
     }
 
     fn run_node(&mut self, index: NodeIndex) {
@@ -205,6 +209,7 @@ impl World {
             self.transmit(Some(index), &outgoing);
         }
         self.watch_overlaps();
+        self.watch_fences();
     }
 
     /// A packet reaches a node: its kernel answers questions, everything else waits in the socket.
@@ -259,6 +264,7 @@ impl World {
 
     /// Every packet between two machines is lost.
     pub(super) fn lose_what_is_on_its_way(&mut self) {
+        self.fences.disturb(self.now);
         self.queue.retain(|Reverse(scheduled)| !matches!(scheduled.what, Happening::Arrive { .. }));
     }
 

@@ -95,6 +95,8 @@ pub enum Rule {
     OthersLetGo,
     /// Two masters that hear each other stay so no longer than a bound.
     Overlap,
+    /// A silent master is replaced when strict fencing has silenced its kernel, and before overlapping fencing has.
+    Fence,
     /// Within a bound after the last fault the best of the core is master, and nobody else.
     Convergence,
     /// What was agreed on stays.
