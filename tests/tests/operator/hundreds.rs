@@ -117,8 +117,8 @@ async fn the_256th_on_an_interface_finds_no_virtual_router_id_until_another_one_
     let message = wait_for_condition(&stage, last, Accepted, "VirtualRouterIDsExhausted").await?;
     assert_eq!(
         message,
-        "all 255 virtual router IDs of the interface are in use: put the addresses of several \
-         VirtualIPs into one, or name different interfaces in spec.interface"
+        "spec.virtualRouterID: all 255 of interface eth0 are in use: put the addresses of several VirtualIPs into one, \
+             or name another interface in spec.interface"
     );
     assert_eq!(wait_for_event(&stage, last, "VirtualRouterIDsExhausted").await?, message);
 
