@@ -66,6 +66,20 @@ fn holders(cluster: &Cluster, address: &str) -> Result<Vec<String>> {
     Ok(holders)
 }
 
+/// The nodes whose kernel has a fence.
+fn fenced(cluster: &Cluster) -> Result<Vec<String>> {
+    let mut fenced = Vec::new();
+    for node in cluster.nodes() {
+        let mut nft = Command::new("nft");
+        nft.args(["list", "tables", "netdev"]);
+        let tables = String::from_utf8(node.host()?.namespace().output(nft)?.stdout)?;
+        if tables.contains("holdfast-") {
+            fenced.push(node.name().to_owned());
+        }
+    }
+    Ok(fenced)
+}
+
 /// What the installation has made and nobody has removed, as `KIND/NAME`.
 fn left(cluster: &Cluster, namespace: &str) -> Result<Vec<String>> {
     let names = kubectl(cluster, &["--namespace", namespace, "get", KINDS, "--output=name", "--ignore-not-found"])?;
@@ -109,6 +123,9 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
     let release = Release::install_in(&cluster, NAMESPACE, &json!({}))?;
     let master = hold(&cluster, "served", SERVED)?;
     assert_eq!(holders(&cluster, SERVED)?, std::slice::from_ref(&master));
+    assert_eq!(fenced(&cluster)?.len(), 3, "the rights of a pod are enough");
+    let config = get(&cluster, &["nodeconfig", &master])?;
+    assert_eq!(config["status"]["virtualRouters"][0]["fencing"], "Overlap");
     let table = kubectl(&cluster, &["get", "virtualips"])?;
     assert!(table.lines().any(|line| line.starts_with("served") && line.contains(&master)), "{table}");
 
@@ -132,6 +149,7 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
 
     release.uninstall(&cluster)?;
     assert_eq!(holders(&cluster, SERVED)?, [""; 0], "the agents have taken the address with them");
+    assert_eq!(fenced(&cluster)?, [""; 0], "and the fence");
     kubectl(&cluster, &["get", "virtualip", "served"])?;
     wait::until("nothing is left", SOON, || Ok(left(&cluster, NAMESPACE)?.is_empty()))
         .with_context(|| format!("{:?}", left(&cluster, NAMESPACE)))?;
