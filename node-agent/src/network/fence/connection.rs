@@ -6,6 +6,7 @@ use std::io;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::message::{Batch, Kind};
 use crate::network::packet_socket::enlarge_receive_buffer;
@@ -16,6 +17,11 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const REPLY_LENGTH: usize = 64 << 10;
 const RECEIVE_BUFFER: usize = 1 << 20;
+/// A batch is one message: that of the whole table with ten thousand addresses takes some megabytes.
+const SEND_BUFFER: usize = 16 << 20;
+/// A watch hears of our own changes, too: those of thousands of addresses must not look as if something had been missed, which
+/// would be mended by another such change.
+const WATCH_BUFFER: usize = 8 << 20;
 
 /// The group that is told of every change.
 const GROUP_NFTABLES: u32 = 7;
@@ -43,6 +49,7 @@ impl Connection {
         let port = socket.bind_auto()?.port_number();
         socket.connect(&SocketAddr::new(0, 0))?;
         enlarge_receive_buffer(&socket, RECEIVE_BUFFER)?;
+        setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER)?;
         // Answers without a copy of the batch.
         let _ = socket.set_cap_ack(true);
         Ok(Self { socket, port, reply: vec![0; REPLY_LENGTH] })
@@ -123,7 +130,7 @@ impl Watch {
         socket.bind_auto()?;
         socket.add_membership(GROUP_NFTABLES)?;
         socket.set_non_blocking(true)?;
-        enlarge_receive_buffer(&socket, RECEIVE_BUFFER)?;
+        enlarge_receive_buffer(&socket, WATCH_BUFFER)?;
         Ok(Self { socket, own_port, reply: vec![0; REPLY_LENGTH] })
     }
 
