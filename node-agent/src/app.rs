@@ -100,6 +100,15 @@ pub struct App {
     pub parts: Box<dyn Parts>,
 }
 
+/// What readiness is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// The agent's, and that nothing is wrong with its configuration.
+    Everything,
+    /// The agent's alone. Whoever replaces agents while they are not ready must not be made to by what a user has written.
+    AgentOnly,
+}
+
 impl App {
     /// The state of everything; `None` if the election thread does not answer.
     pub async fn status(&self) -> Option<AgentStatus> {
@@ -115,10 +124,13 @@ impl App {
     }
 
     /// Everything that keeps the agent from being ready; empty if it is.
-    pub async fn unreadiness(&self) -> Vec<String> {
+    pub async fn unreadiness(&self, asked: Readiness) -> Vec<String> {
         let answers = timeout(PATIENCE, self.parts.elections()).await.ok().flatten().is_some();
         let configuration = self.configuration.borrow();
-        let mut reasons = configuration.problems();
+        let mut reasons = match asked {
+            Readiness::Everything => configuration.problems(),
+            Readiness::AgentOnly => configuration.fault.iter().cloned().collect(),
+        };
         let mut add = |applies: bool, reason: &str| reasons.extend(applies.then(|| reason.to_owned()));
         add(!answers, "the election thread does not answer");
         add(configuration.leaving, "the agent is leaving");

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/livez` | 200 while the election thread answers |
 //! | `/readyz` | 200 while a configuration is in force and nothing is wrong with it; else 503 and what is wrong |
+//! | `/readyz?exclude=configuration` | the same, whatever is wrong with the configuration that is in force |
 //! | `/metrics` | metrics in the text format of `OpenMetrics` |
 //! | `/debug/state` | everything, as JSON |
 //!
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -25,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::app::App;
+use crate::app::{App, Readiness};
 use crate::metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -96,8 +97,11 @@ async fn livez(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let reasons = app.unreadiness().await;
+/// As the API server's own, it leaves out what is asked to be left out.
+async fn readyz(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let without_configuration = uri.query() == Some("exclude=configuration");
+    let asked = if without_configuration { Readiness::AgentOnly } else { Readiness::Everything };
+    let reasons = app.unreadiness(asked).await;
     if reasons.is_empty() {
         return "ok\n".into_response();
     }
@@ -222,6 +226,22 @@ mod tests {
             publish.send_replace(configuration);
             assert_eq!(get(address, "/readyz").await, (503, reasons.to_owned()));
             assert_eq!(get(address, "/livez").await.0, 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_the_agent_alone_hears_nothing_of_what_users_have_written() {
+        let (address, publish) = start(Elections::Answering).await;
+        let errors = vec!["one".to_owned()];
+        let cases = [
+            (Configuration { loaded: true, errors: errors.clone(), ..Default::default() }, 200),
+            (Configuration { loaded: false, errors: errors.clone(), ..Default::default() }, 503),
+            (Configuration { loaded: true, fault: Some("a fault".to_owned()), ..Default::default() }, 503),
+            (Configuration { loaded: true, leaving: true, ..Default::default() }, 503),
+        ];
+        for (configuration, expected) in cases {
+            publish.send_replace(configuration);
+            assert_eq!(get(address, "/readyz?exclude=configuration").await.0, expected);
         }
     }
 

@@ -362,6 +362,17 @@ fn two_groups_with_one_key_do_not_share_it() {
     node.await_state("twin", State::Master);
 }
 
+#[test]
+fn a_virtual_ip_that_took_the_nodes_own_address_gives_it_back_when_it_goes() {
+    let lan = Lan::new(1);
+    let mut node = Node::start(lan.host(1));
+    let thief = GroupSpec::new(52, 100, "10.0.0.1").with(|spec| spec.name = "thief".to_owned());
+    node.apply(&[vip(100).group(), thief.group()]);
+    node.await_state("vip51", State::Fault);
+    node.apply(&[vip(100).group()]);
+    node.await_state("vip51", State::Master);
+}
+
 /// A group that becomes master at once, and whose peers, if it had any, would wait for two minutes. Its addresses have their
 /// short lifetime only.
 fn patient_owner() -> GroupSpec {

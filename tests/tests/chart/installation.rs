@@ -134,6 +134,16 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
     chart::apply(cluster.api(), &[without_columns(&definition)?], &["--field-manager=helm", "--force-conflicts"])?;
     assert!(columns(&get(&cluster, &["crd", "virtualips.holdfast.dev"])?).is_none());
 
+    // What is wrong with one VirtualIP must not make a DaemonSet replace all agents at once.
+    let password = json!({ "passwordKey": "missing" });
+    let broken = json!({
+        "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "broken" },
+        "spec": { "addresses": ["10.77.0.199/24"], "protocolVersion": 2, "authentication": password },
+    });
+    chart::apply(cluster.api(), &[broken], &[])?;
+    let reason = "--for=jsonpath={.status.conditions[?(@.type=='Programmed')].reason}=PasswordKeyNotFound";
+    kubectl(&cluster, &["wait", reason, "virtualip/broken", "--timeout=60s"])?;
+
     let node = cluster.node(&master)?.host()?;
     let prober = Prober::start_at(cluster.client_host(), SERVED.parse()?, node, SOON)?;
     release.upgrade(&cluster, &json!({ "agent": { "podAnnotations": { "example.org/rolled": "yes" } } }))?;
@@ -153,7 +163,7 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
     kubectl(&cluster, &["get", "virtualip", "served"])?;
     wait::until("nothing is left", SOON, || Ok(left(&cluster, NAMESPACE)?.is_empty()))
         .with_context(|| format!("{:?}", left(&cluster, NAMESPACE)))?;
-    kubectl(&cluster, &["delete", "virtualip", "served"]).map(drop)
+    kubectl(&cluster, &["delete", "virtualip", "served", "broken"]).map(drop)
 }
 
 #[test]

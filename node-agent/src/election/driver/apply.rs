@@ -145,6 +145,8 @@ impl Driver {
         }
         self.dispatch_requested();
         self.collect_virtual_addresses();
+        // What was virtual may be an interface's own now.
+        self.links.changed = true;
         self.close_unused_sockets();
         self.carry_out();
     }
