@@ -9,6 +9,7 @@
 #![allow(clippy::duplicated_attributes)]
 
 pub mod address;
+pub mod claim;
 pub mod condition;
 pub mod definition;
 pub mod duration;
@@ -30,6 +31,7 @@ pub mod virtual_ip;
 pub mod virtual_ip_group;
 
 pub use address::{ParseAddressError, VipAddress};
+pub use claim::{Claimed, claim_manager};
 pub use duration::{DurationString, ParseDurationError};
 pub use election::{Announcements, Preemption, PreemptionMode};
 pub use health_check::{

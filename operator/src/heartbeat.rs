@@ -58,7 +58,9 @@ impl Heartbeats {
         let renewed = spec.and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0);
         let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
         let late_after = seconds.map_or(LATE_AFTER, Duration::from_secs).clamp(SHORTEST, LONGEST);
-        let beat = self.beats.entry(node.to_owned()).or_insert(Beat { renewed, seen, changed: None, late_after });
+        // While leases are listed, what is seen for the first time may be years old; otherwise it was just made.
+        let changed = self.blind_since.is_none().then_some(now);
+        let beat = self.beats.entry(node.to_owned()).or_insert(Beat { renewed, seen, changed, late_after });
         beat.late_after = late_after;
         if beat.renewed != renewed {
             beat.renewed = renewed;
@@ -93,7 +95,8 @@ impl Heartbeats {
         }
     }
 
-    /// When the agent of a node was last seen to renew its Lease; none if it never was.
+    /// When the agent of a node was last seen to renew its Lease; none if it never was: then it is heard of only because it
+    /// is given the time to renew it.
     pub fn last_renewal(&self, node: &str) -> Option<Duration> {
         self.beats.get(node)?.changed
     }
@@ -163,7 +166,9 @@ mod tests {
     #[test]
     fn an_agent_is_late_when_no_renewal_was_seen_for_the_duration_of_its_lease() {
         let mut beats = Heartbeats::default();
+        beats.lose_sight(s(100));
         beats.observe("a", &renewed(0), s(100));
+        beats.regain_sight(s(100));
         beats.observe("a", &renewed(0), s(110));
         assert_eq!(beats.of("a", s(114)), Heartbeat::Fresh);
         assert_eq!(beats.next_late(s(114)), Some(s(115)));
@@ -177,6 +182,13 @@ mod tests {
         beats.observe("a", &renewed(1), s(120));
         assert_eq!(beats.of("a", s(134)), Heartbeat::Fresh);
         assert_eq!(beats.last_renewal("a"), Some(s(120)));
+    }
+
+    #[test]
+    fn a_lease_that_is_made_while_somebody_watches_is_a_sign_of_life() {
+        let mut beats = Heartbeats::default();
+        beats.observe("a", &renewed(0), s(100));
+        assert_eq!(beats.last_renewal("a"), Some(s(100)));
     }
 
     #[test]

@@ -52,11 +52,10 @@ pub fn writes(
 /// Deletes an object that was made for a node which has left.
 pub fn delete(kind: Written, object: &impl Resource, node: String) -> Write {
     let metadata = object.meta();
-    let (uid, resource_version) = (metadata.uid.clone(), metadata.resource_version.clone());
     Write {
         target: Target { kind, name: metadata.name.clone().unwrap_or_default() },
-        stamp: Stamp { digest: digest(&"delete"), seen: resource_version.clone() },
-        change: Change::Delete { uid, resource_version, node },
+        stamp: Stamp { digest: digest(&"delete"), seen: metadata.resource_version.clone() },
+        change: Change::Delete { uid: metadata.uid.clone(), node },
     }
 }
 
@@ -156,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn the_config_of_a_node_that_left_is_deleted_in_the_version_that_was_seen() {
+    fn the_config_of_a_node_that_left_is_deleted_and_no_other_of_that_name() {
         let seen = store(&[config("left", &spec("x"), &json!({})), config("there", &spec("x"), &json!({}))]);
         let nodes = store(&[node("there")]);
         let writes = writes(&seen, &nodes, &plan(&[("there", spec("x"))]), &BTreeMap::new());
         assert_eq!(names(&writes), [("left", true)]);
-        let Change::Delete { uid, resource_version, node } = &writes[0].change else { panic!("{writes:?}") };
-        assert_eq!((uid.as_deref(), resource_version.as_deref(), node.as_str()), (Some("u"), Some("7"), "left"));
+        let Change::Delete { uid, node } = &writes[0].change else { panic!("{writes:?}") };
+        assert_eq!((uid.as_deref(), node.as_str()), (Some("u"), "left"));
     }
 }

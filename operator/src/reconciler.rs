@@ -271,7 +271,7 @@ impl Reconciler {
         debug!(statuses = writes.len(), "put the statuses together");
         self.told.wait_for(&writes, |subject, status| statuses::is_seen(&self.world, subject, status));
         self.surroundings.writer.replace(status::KINDS, writes.into_iter().map(|write| write.write));
-        self.surroundings.writer.replace(claim::KINDS, claim::releases(&self.world));
+        self.surroundings.writer.replace(claim::KINDS, claim::writes(&self.world, &aggregate.namings));
         self.look_again = aggregate.look_again.map(|due| due.max(monotonic + STATUS.0));
         self.conditions = Conditions::of(&aggregate.virtual_ips);
         self.changed = true;

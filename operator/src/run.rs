@@ -134,7 +134,7 @@ async fn run_until_signal(args: RunArgs) -> Result<Ending, RunError> {
         () = signals.first() => {}
     }
     // Nothing more is written in the name of the leader; then the next one may begin.
-    tasks.all.abort_all();
+    tasks.all.shutdown().await;
     info!(event = "leaving", "asked to leave");
     tokio::select! {
         () = candidate.release() => Ok(Ending::Ended),

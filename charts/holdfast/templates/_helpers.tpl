@@ -67,3 +67,11 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ .account }}
 {{ $address | quote }}
 {{- end -}}
 {{- end -}}
+
+{{/* Something if only the node itself reaches the agent's endpoints, else nothing. */}}
+{{- define "holdfast.isLocal" -}}
+{{- $address := .Values.agent.http.address -}}
+{{- if or (hasPrefix "127." $address) (eq $address "::1") -}}
+local
+{{- end -}}
+{{- end -}}

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_crds::VirtualIP;
-use kube::{Client, Resource};
-use serde_json::json;
+use holdfast_crds::{Claimed, VirtualIP};
+use kube::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -75,7 +74,7 @@ impl ClaimWriter {
             }
             self.save(&claims, &mut saved);
             self.start(&mut claims, &mut attempts);
-            let next = self.next(&claims);
+            let next = self.next(&claims, &attempts);
             tokio::select! {
                 () = self.news.next() => look = true,
                 Some(ended) = attempts.join_next() => finish(&mut claims, ended),
@@ -102,8 +101,9 @@ impl ClaimWriter {
             Remade::Everything => claims.begin_all_anew(),
             Remade::VirtualIPs(names) => names.iter().for_each(|name| claims.begin_anew(name)),
         }
-        let met_again = self.news.take_met_again();
         let Ok(Some(snapshot)) = timeout(PATIENCE, self.attempt.election.snapshot()).await else { return };
+        // Only now: had the snapshot not come, they would be forgotten.
+        let met_again = self.news.take_met_again();
         claims.look(&snapshot.virtual_routers);
         // Before that, what this node has may only be what it had.
         if objects.are_known() {
@@ -129,8 +129,10 @@ impl ClaimWriter {
         }
     }
 
-    fn next(&self, claims: &Claims) -> Option<Instant> {
-        claims.next().filter(|_| !self.attempt.connection.is_lost())
+    /// When something may be begun that had to wait. While all attempts are taken, the end of one of them decides.
+    fn next(&self, claims: &Claims, attempts: &JoinSet<Ended>) -> Option<Instant> {
+        let may_begin = attempts.len() < AT_ONCE && !self.attempt.connection.is_lost();
+        claims.next().filter(|_| may_begin)
     }
 
     /// Whoever waits for this bounds the time.
@@ -138,7 +140,7 @@ impl ClaimWriter {
         claims.look(&[]);
         while !claims.is_settled() {
             self.start(&mut claims, &mut attempts);
-            let next = self.next(&claims);
+            let next = self.next(&claims, &attempts);
             tokio::select! {
                 Some(ended) = attempts.join_next() => finish(&mut claims, ended),
                 () = sleep_until(next.unwrap_or_else(far_away).into()), if next.is_some() => {}
@@ -185,23 +187,14 @@ impl Attempt {
         if !self.election.is_master(virtual_ip).await {
             return Ok(Outcome::NotMaster);
         }
-        let claim = json!({
-            "apiVersion": VirtualIP::api_version(&()),
-            "kind": VirtualIP::kind(&()),
-            "metadata": { "name": virtual_ip, "resourceVersion": object.metadata.resource_version },
-            "status": { "master": &*self.node, "masterSince": time(since) },
-        });
+        let resource_version = object.metadata.resource_version.as_deref();
+        let claim = Claimed { name: virtual_ip, uid: None, resource_version }.by(&self.node, time(since).as_ref());
         self.apply(virtual_ip, &claim).await.map(|()| Outcome::Written)
     }
 
     /// Server-side apply removes the fields only if nobody else has applied them since.
     async fn release(&self, virtual_ip: &str) -> Result<(), Failure> {
-        let nothing = json!({
-            "apiVersion": VirtualIP::api_version(&()),
-            "kind": VirtualIP::kind(&()),
-            "metadata": { "name": virtual_ip },
-            // No status at all: an empty one, where this node was the only one to write any, becomes null, which is invalid.
-        });
+        let nothing = Claimed { name: virtual_ip, uid: None, resource_version: None }.by_nobody();
         self.apply(virtual_ip, &nothing).await
     }
 

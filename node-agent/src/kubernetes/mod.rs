@@ -84,9 +84,6 @@ const LAST_WRITES: Duration = Duration::from_secs(3);
 /// Before a task that has panicked is started again.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 
-/// The longest name of a field manager that the API server accepts, in bytes.
-const LONGEST_MANAGER: usize = 128;
-
 /// Which cluster, and who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -175,7 +172,7 @@ impl Cluster {
         };
         let attempt = Attempt {
             node: node.as_str().into(),
-            manager: claim_manager(&node).into(),
+            manager: holdfast_crds::claim_manager(&node).into(),
             client,
             connection: Arc::clone(&connection),
             election: election.clone(),
@@ -216,35 +213,11 @@ where
     }
 }
 
-/// The field manager of this node's claims. Each node needs one of its own, also if its name is too long for one.
-fn claim_manager(node: &str) -> String {
-    let whole = format!("{}-{node}", status_writer::MANAGER);
-    if whole.len() <= LONGEST_MANAGER {
-        return whole;
-    }
-    // FNV-1a: the same in every version of the agent, or a claim could not be released by the next.
-    let hash = node
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    // Names of nodes are ASCII.
-    let beginning: String = whole.chars().take(LONGEST_MANAGER - 17).collect();
-    format!("{beginning}-{hash:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-
-    #[test]
-    fn every_node_claims_under_a_name_of_its_own_that_is_short_enough() {
-        assert_eq!(claim_manager("node-1"), "holdfast-agent-node-1");
-        let long = "n".repeat(240);
-        let (one, other) = (claim_manager(&format!("{long}1")), claim_manager(&format!("{long}2")));
-        assert_eq!((one.len(), other.len()), (LONGEST_MANAGER, LONGEST_MANAGER));
-        assert_ne!(one, other);
-    }
 
     #[tokio::test]
     async fn a_task_that_panics_is_started_again_and_one_that_ends_is_not() {

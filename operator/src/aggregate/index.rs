@@ -1,7 +1,7 @@
 //! Everything that was observed, looked up once: nodes by name, and for each `VirtualIP` and `HealthCheck` the nodes that
 //! are concerned. With a thousand nodes and hundreds of `VirtualIPs` nothing may be searched for a second time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use holdfast_crds::condition::{ConditionReason, ConditionType, ProgrammedReason, find_condition};
@@ -12,6 +12,7 @@ use holdfast_crds::{
 use k8s_openapi::api::core::v1::Node;
 
 use super::memory::Memory;
+use super::nodes::is_unreachable;
 use super::observed::{Observed, Pulse};
 use crate::drain::Draining;
 use crate::heartbeat::Heartbeat;
@@ -70,6 +71,8 @@ pub(super) struct Index<'a> {
     health_checks: HashMap<&'a str, Vec<Probing<'a>>>,
     /// See [`Memory::behind`].
     pub(super) behind: BTreeMap<String, Duration>,
+    /// See [`Memory::silent`].
+    pub(super) silent: BTreeSet<String>,
     /// When the next node will have been behind for too long.
     pub(super) look_again: Option<Duration>,
 }
@@ -88,13 +91,15 @@ impl<'a> Index<'a> {
             virtual_ips: HashMap::new(),
             health_checks: HashMap::new(),
             behind: BTreeMap::new(),
+            silent: silent(observed, memory),
             look_again: None,
         };
         for (name, node) in names {
             let config = configs.get(name).copied();
             let planned = observed.plan.node_configs.get(name);
             index.place(planned, config.and_then(|config| config.status.as_ref()));
-            let view = index.view(name, node, planned, config, observed, memory);
+            let pulse = pulse(name, observed, &index.silent);
+            let view = index.view((name, node, pulse), planned, config, observed, memory);
             index.nodes.push(view);
         }
         index
@@ -159,15 +164,13 @@ impl<'a> Index<'a> {
 
     fn view(
         &mut self,
-        name: &'a str,
-        node: &'a Node,
+        (name, node, pulse): (&'a str, &'a Node, Pulse),
         planned: Option<&'a NodeConfigSpec>,
         config: Option<&'a NodeConfig>,
         observed: &Observed<'a>,
         memory: &Memory,
     ) -> NodeView<'a> {
         let status = config.and_then(|config| config.status.as_ref());
-        let pulse = observed.heartbeats.get(name).copied().unwrap_or(Pulse::NEVER);
         let is_behind = pulse.heartbeat == Heartbeat::Fresh && is_behind(planned, config);
         NodeView {
             name,
@@ -190,6 +193,29 @@ impl<'a> Index<'a> {
         self.look_again = Some(self.look_again.map_or(limit, |other| other.min(limit)));
         Progress::Behind
     }
+}
+
+/// The nodes that another operator did not hear of when it wrote last, as long as they have not been heard of since.
+///
+/// One that begins gives every agent the time to renew its Lease. But to take a node for alive until then that was known to
+/// be silent would bring back what it said before it died.
+fn silent(observed: &Observed<'_>, memory: &Memory) -> BTreeSet<String> {
+    let is_unheard = |node: &String| observed.heartbeats.get(node).is_some_and(|pulse| pulse.renewed.is_none());
+    let published = || {
+        let statuses = observed.virtual_ips.iter().filter_map(|vip| vip.status.as_ref());
+        let nodes = statuses.flat_map(|status| &status.nodes).filter(|node| is_unreachable(node));
+        nodes.map(|node| node.name.clone()).collect()
+    };
+    let mut silent = memory.silent.clone().unwrap_or_else(published);
+    silent.retain(is_unheard);
+    silent
+}
+
+/// How an agent is heard of, for one who knows which were silent.
+fn pulse(node: &str, observed: &Observed<'_>, silent: &BTreeSet<String>) -> Pulse {
+    let pulse = observed.heartbeats.get(node).copied().unwrap_or(Pulse::NEVER);
+    let is_silent = pulse.heartbeat == Heartbeat::Fresh && silent.contains(node);
+    if is_silent { Pulse { heartbeat: Heartbeat::Late, ..pulse } } else { pulse }
 }
 
 impl NodeView<'_> {

@@ -230,6 +230,7 @@ fn remember(
         split_brain: contest.is_split,
         master: master.map(str::to_owned),
         transitions,
+        unnamed: None,
     }
 }
 

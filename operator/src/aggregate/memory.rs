@@ -3,7 +3,7 @@
 //!
 //! Losing it is harmless: what a status says already is taken from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast_crds::{HealthCheckStatus, VirtualIPGroupStatus, VirtualIPStatus};
@@ -14,6 +14,8 @@ pub struct Memory {
     pub(super) elections: BTreeMap<String, Election>,
     /// Since when nodes whose agents are heard of have not carried out the newest NodeConfig.
     pub(super) behind: BTreeMap<String, Duration>,
+    /// The nodes whose agents were silent when the operator began, and still are; none before the first look.
+    pub(super) silent: Option<BTreeSet<String>>,
     /// The statuses of objects of which no version could ever be read: nobody can tell what the API server has.
     pub(super) unread: Unread,
 }
@@ -39,6 +41,17 @@ pub(super) struct Election {
     pub(super) master: Option<String>,
     /// How often a node has become master.
     pub(super) transitions: i64,
+    /// The master, if the `VirtualIP` does not name it.
+    pub(super) unnamed: Option<Unnamed>,
+}
+
+/// A node is master, and the `VirtualIP` does not say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unnamed {
+    /// The node.
+    pub(super) node: String,
+    /// Since when that is known.
+    pub(super) since: Duration,
 }
 
 /// A node claims to be master.

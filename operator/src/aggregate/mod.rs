@@ -17,6 +17,7 @@
 //! | `subject.rs` | which objects there are, and whether each is accepted |
 //! | `standing.rs` | the state of a `VirtualIP` on one node |
 //! | `mastership.rs` | who holds the addresses |
+//! | `naming.rs` | whether the object names that node |
 //! | `ready.rs`, `programmed.rs`, `degraded.rs` | the condition of that name |
 //! | `nodes.rs`, `summary.rs` | the field of that name |
 //! | `virtual_ip.rs`, `health_check.rs`, `group.rs` | the status of that kind |
@@ -30,6 +31,7 @@ mod health_check;
 mod index;
 mod mastership;
 mod memory;
+mod naming;
 mod nodes;
 mod observed;
 mod programmed;
@@ -47,10 +49,11 @@ use holdfast_crds::{HealthCheckStatus, VirtualIPGroupStatus, VirtualIPStatus};
 
 pub use self::equality::{OwnStatus, equal_but_for_timestamps};
 pub use self::memory::Memory;
+pub use self::naming::Naming;
 pub use self::observed::{Observed, Pulse, UnreadableObjects};
 
 use self::index::Index;
-use self::memory::Unread;
+use self::memory::{Election, Unread};
 use self::subject::{Subject, subjects};
 use self::virtual_ip::{Hold, VirtualIPSubject};
 
@@ -63,6 +66,8 @@ pub struct Aggregate {
     pub health_checks: BTreeMap<String, HealthCheckStatus>,
     /// Of the `VirtualIPGroups`.
     pub groups: BTreeMap<String, VirtualIPGroupStatus>,
+    /// The masters that their `VirtualIPs` should name and do not, by the names of the `VirtualIPs`.
+    pub namings: BTreeMap<String, Naming>,
     /// What is to be passed in the next time.
     pub memory: Memory,
     /// When to aggregate again even if nothing changes, on the monotonic clock; none: when something does.
@@ -77,6 +82,7 @@ pub fn aggregate(observed: &Observed<'_>, memory: &Memory) -> Aggregate {
     health_checks(observed, memory, &index, &mut result);
     groups(observed, memory, &index, &holds, &mut result);
     result.memory.behind.clone_from(&index.behind);
+    result.memory.silent = Some(index.silent.clone());
     result
 }
 
@@ -100,9 +106,12 @@ fn virtual_ips<'a>(
             continue;
         };
         holds.insert(subject.name, outcome.hold);
-        let look_again = [result.look_again, outcome.judgement.look_again];
+        let look_again = [result.look_again, outcome.judgement.look_again, outcome.finding.look_again];
         result.look_again = look_again.into_iter().flatten().min();
-        result.memory.elections.insert(subject.name.to_owned(), outcome.judgement.election);
+        let unnamed = outcome.finding.unnamed;
+        let election = Election { unnamed, ..outcome.judgement.election };
+        result.memory.elections.insert(subject.name.to_owned(), election);
+        result.namings.extend(outcome.finding.naming.map(|naming| (subject.name.to_owned(), naming)));
         keep(subject, outcome.status, &mut result.virtual_ips, &mut result.memory.unread.virtual_ips);
     }
     holds

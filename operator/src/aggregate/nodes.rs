@@ -27,6 +27,14 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What is said of a node whose agent is silent.
+const UNREACHABLE: &str = "AgentUnreachable";
+
+/// Whether a status says of a node that its agent is silent.
+pub(super) fn is_unreachable(node: &VirtualIPNodeStatus) -> bool {
+    node.state == RouterState::Unknown && node.reason.as_ref().is_some_and(|reason| reason.contains(UNREACHABLE))
+}
+
 /// The nodes by name. Of very many, those that tell most.
 pub(super) fn nodes(standings: &[Standing<'_>], surroundings: &Surroundings<'_>) -> Vec<VirtualIPNodeStatus> {
     let mut listed: Vec<&Standing<'_>> = standings.iter().collect();
@@ -99,9 +107,9 @@ fn state_reason(standing: &Standing<'_>, mastership: &Mastership<'_>) -> Option<
             (_, Mastership::Held(_) | Mastership::External(_)) if was_master => {
                 "Superseded: it was MASTER when last heard of, and another is now".to_owned()
             }
-            (Heartbeat::Never, _) => "AgentUnreachable: its agent was never heard of".to_owned(),
-            _ if was_master => "AgentUnreachable: it was MASTER when last heard of".to_owned(),
-            _ => "AgentUnreachable: its agent is not heard of any more".to_owned(),
+            (Heartbeat::Never, _) => format!("{UNREACHABLE}: its agent was never heard of"),
+            _ if was_master => format!("{UNREACHABLE}: it was MASTER when last heard of"),
+            _ => format!("{UNREACHABLE}: its agent is not heard of any more"),
         });
     }
     if !standing.is_planned() {

@@ -55,7 +55,8 @@ pub struct UnreadableObjects<'a> {
 pub struct Pulse {
     /// Whether it is.
     pub heartbeat: Heartbeat,
-    /// When a renewal of its Lease was last seen, on the monotonic clock; none if none has been seen yet.
+    /// When a renewal of its Lease was last seen, on the monotonic clock; none if none has been seen yet: then a fresh
+    /// heartbeat is only assumed.
     pub renewed: Option<Duration>,
 }
 

@@ -11,6 +11,7 @@ use super::degraded::{backups, degraded};
 use super::index::Index;
 use super::mastership::{Judgement, Mastership, judge};
 use super::memory::Election;
+use super::naming;
 use super::nodes::{Surroundings, nodes};
 use super::programmed::programmed;
 use super::ready::ready;
@@ -28,6 +29,8 @@ pub(super) struct Outcome<'a> {
     pub(super) status: VirtualIPStatus,
     /// What there is to remember, and when to look again.
     pub(super) judgement: Judgement<'a>,
+    /// Whether the object names who holds it.
+    pub(super) finding: naming::Finding,
     /// What its group needs to know.
     pub(super) hold: Hold<'a>,
 }
@@ -54,6 +57,8 @@ pub(super) fn virtual_ip<'a>(
     let accepted = subject.accepted(verdict.map(|verdict| &verdict.accepted), AcceptedReason::InvalidSpec)?;
     let mut standings = standings(subject, index);
     let judgement = judge(subject, &mut standings, earlier, now);
+    let unnamed = earlier.and_then(|election| election.unnamed.as_ref());
+    let finding = naming::judge(subject, &judgement.mastership, &standings, unnamed, now);
     let (programmed, programmed_message) = programmed(subject, &standings);
     let (ready, ready_message) = ready(subject, &judgement.mastership, &standings, |name| index.exists(name));
     let (degraded, degraded_message) = degraded(subject, &judgement, &standings, programmed);
@@ -89,7 +94,7 @@ pub(super) fn virtual_ip<'a>(
         _ => None,
     };
     let hold = Hold { ready, master, in_transit: judgement.in_transit };
-    Some(Outcome { status, judgement, hold })
+    Some(Outcome { status, judgement, finding, hold })
 }
 
 /// The nodes that have to do with a `VirtualIP`, by name.

@@ -16,7 +16,7 @@ use kube::runtime::watcher::Event;
 
 pub use self::store::{Cached, Difference, Store, Unreadable};
 use crate::drain::Evictions;
-use crate::heartbeat::{self, Heartbeats};
+use crate::heartbeat::{self, Heartbeat, Heartbeats};
 
 /// A kind that is watched all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -204,13 +204,13 @@ impl World {
                 let Some(node) = heartbeat::node_of(&name) else {
                     return Difference { status: false, ..self.leases.apply(event) };
                 };
-                let before = self.heartbeats.of(node, now);
+                let before = self.pulse(node, now);
                 match (&event, &lease.0) {
                     (Event::Delete(_), _) => self.heartbeats.forget(node),
                     (_, Ok(lease)) => self.heartbeats.observe(node, lease, now),
                     (_, Err(_)) => {}
                 }
-                let changed = self.heartbeats.of(node, now) != before;
+                let changed = self.pulse(node, now) != before;
                 // Who owns it is a matter of the plan.
                 return Difference { status: changed, ..self.leases.apply(event) };
             }
@@ -226,6 +226,11 @@ impl World {
             }
         }
         difference
+    }
+
+    /// Whether an agent is heard of, and whether that is known or only assumed.
+    fn pulse(&self, node: &str, now: Duration) -> (Heartbeat, bool) {
+        (self.heartbeats.of(node, now), self.heartbeats.last_renewal(node).is_some())
     }
 
     fn has_lease(&self, node: &str) -> bool {
@@ -282,11 +287,14 @@ mod tests {
     #[test]
     fn a_renewal_concerns_nobody_unless_the_agent_was_not_heard_of() {
         let mut world = World::default();
-        list_leases(&mut world, [], s(0));
+        list_leases(&mut world, [lease("b", 0)], s(0));
         let mut renew = |second, now| world.apply(Sighting::Lease(Event::Apply(lease("a", second)).into()), now);
         assert_eq!(renew(0, s(0)), Difference::ALL, "the first, which nobody owns yet");
         assert_eq!(renew(5, s(5)), Difference::NONE);
         assert_eq!(renew(30, s(30)), Difference::STATUS, "it was late");
+        let mut renew = |second, now| world.apply(Sighting::Lease(Event::Apply(lease("b", second)).into()), now);
+        assert_eq!(renew(5, s(31)), Difference::STATUS, "it is the first sign of life");
+        assert_eq!(renew(10, s(36)), Difference::NONE);
     }
 
     #[test]

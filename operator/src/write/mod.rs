@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use holdfast_crds::NodeConfigSpec;
 use holdfast_plan::Plan;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use crate::status::{Status, Subject};
@@ -45,7 +46,7 @@ pub enum Written {
     Lease,
     /// The status alone.
     VirtualIPStatus,
-    /// That a node that is gone is its master: deleted.
+    /// Which node is its master, in place of an agent that does not write it: named, or taken back if the node is gone.
     VirtualIPClaim,
     /// The status alone.
     HealthCheckStatus,
@@ -110,6 +111,15 @@ pub enum Change {
         /// Which object it is.
         subject: Box<Subject>,
     },
+    /// With this node as its master.
+    Claim {
+        /// Which object.
+        uid: Option<String>,
+        /// The node.
+        node: String,
+        /// Since when.
+        since: Option<Time>,
+    },
     /// Without the claim of this node, provided that the node does not exist.
     Release {
         /// Which object.
@@ -117,12 +127,10 @@ pub enum Change {
         /// The node that left.
         node: String,
     },
-    /// Nothing: delete this very version of it, provided that the node does not exist.
+    /// Nothing: delete it, provided that the node does not exist.
     Delete {
         /// Which object.
         uid: Option<String>,
-        /// Which version.
-        resource_version: Option<String>,
         /// The node that left.
         node: String,
     },

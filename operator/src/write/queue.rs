@@ -25,6 +25,8 @@ pub struct Queue {
 struct Entry {
     waiting: Option<Write>,
     under_way: bool,
+    /// Whether what is under way is not wanted any more.
+    unwanted: bool,
     /// When it was begun.
     begun: Duration,
     done: Option<Done>,
@@ -73,6 +75,7 @@ impl Queue {
         for target in others.cloned().collect::<Vec<_>>() {
             self.change(&target, |entry| {
                 entry.waiting = None;
+                entry.unwanted = entry.under_way;
                 // The object is as it should be: the effect of what was done was seen, and whatever comes is new.
                 entry.done = None;
             });
@@ -90,6 +93,7 @@ impl Queue {
         self.change(&target, |entry| {
             taken = entry.waiting.take();
             entry.under_way = taken.is_some();
+            entry.unwanted = false;
             entry.begun = now;
             entry.rate.spend(OBJECT, now);
         });
@@ -141,7 +145,9 @@ impl Queue {
                     if failure == Failure::Refused && entry.waiting.is_some() {
                         entry.not_before = now;
                     }
-                    entry.waiting.get_or_insert(write);
+                    if !entry.unwanted {
+                        entry.waiting.get_or_insert(write);
+                    }
                 }
             }
         });
@@ -151,6 +157,7 @@ impl Queue {
     fn offer(&mut self, write: Write, now: Duration) {
         let target = write.target.clone();
         self.change(&target, |entry| {
+            entry.unwanted = false;
             if !entry.under_way && entry.done.as_ref().is_some_and(|done| done.covers(&write)) {
                 entry.waiting = None;
                 return;
@@ -262,6 +269,21 @@ mod tests {
         queue.replace(KINDS, [], ms(0));
         assert!(queue.is_empty());
         assert_eq!(queue.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_while_it_is_under_way_does_not_come_back_when_it_fails() {
+        for (is_wanted_again, left) in [(false, 0), (true, 1)] {
+            let mut queue = Queue::default();
+            queue.replace(KINDS, [write("a", 1, 1)], ms(0));
+            let first = queue.take(ms(0)).unwrap();
+            queue.replace(KINDS, [], ms(1));
+            if is_wanted_again {
+                queue.replace(KINDS, [write("a", 1, 1)], ms(2));
+            }
+            queue.failed(first, Failure::Overloaded, CHANCE, ms(3));
+            assert_eq!(queue.len(), left, "wanted again: {is_wanted_again}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A write as a request.
 
-use holdfast_crds::{API_VERSION, HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup};
+use holdfast_crds::{API_VERSION, Claimed, HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup, claim_manager};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Change, FIELD_MANAGER, Target, Write, Written};
-use crate::{claim, drain, heartbeat};
+use crate::drain;
 
 /// What is read of the answer: parsing all of a large object would cost more than it tells.
 #[derive(Debug, Deserialize)]
@@ -48,21 +48,30 @@ pub(super) async fn send(client: &Client, namespace: &str, write: &Write) -> Res
         Change::Apply(object) | Change::Status { object, .. } => {
             Ok(apply(client, namespace, &write.target, FIELD_MANAGER, object).await?)
         }
+        Change::Claim { uid, node, since } => {
+            let object = claimed(write, uid.as_deref()).by(node, since.as_ref());
+            Ok(apply(client, namespace, &write.target, &claim_manager(node), &object).await?)
+        }
         Change::Release { uid, node } => {
             confirm_gone(client, node).await?;
-            // In the name of the agent that cannot do so any more: what another one has claimed since is not its to give back.
-            let agent = heartbeat::agent_of(node);
-            Ok(apply(client, namespace, &write.target, &agent, &claim::without(name, uid.as_deref())).await?)
+            let object = claimed(write, uid.as_deref()).by_nobody();
+            Ok(apply(client, namespace, &write.target, &claim_manager(node), &object).await?)
         }
-        Change::Delete { uid, resource_version, node } => {
+        Change::Delete { uid, node } => {
             confirm_gone(client, node).await?;
-            let preconditions = Preconditions { uid: uid.clone(), resource_version: resource_version.clone() };
+            // Of whatever version: an agent that does not know yet goes on writing its status and renewing its Lease.
+            let preconditions = Preconditions { uid: uid.clone(), resource_version: None };
             let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
             let request = path(*kind, namespace).delete(name, &params).map_err(kube::Error::BuildRequest)?;
             client.request_text(request).await?;
             Ok(None)
         }
     }
+}
+
+/// In the very version that was seen: whoever has claimed it since is not overruled.
+fn claimed<'a>(write: &'a Write, uid: Option<&'a str>) -> Claimed<'a> {
+    Claimed { name: &write.target.name, uid, resource_version: write.stamp.seen.as_deref() }
 }
 
 async fn apply(

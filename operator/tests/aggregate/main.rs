@@ -14,6 +14,7 @@ mod equality;
 mod groups;
 mod health_checks;
 mod mastership;
+mod naming;
 mod nodes;
 mod programmed;
 mod properties;

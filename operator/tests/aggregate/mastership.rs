@@ -76,6 +76,24 @@ fn a_dead_master_gives_way_to_the_new_one_at_once_and_its_last_report_is_no_spli
 }
 
 #[test]
+fn a_new_operator_takes_a_node_that_was_silent_for_alive_only_when_it_is_heard_of() {
+    let mut cluster = Cluster::settled();
+    cluster.heartbeat("a", Late);
+    cluster.look();
+    assert_eq!(cluster.is("web", "Ready"), ("Unknown", "Stale"));
+    cluster.restart_operator();
+    for node in ["a", "b", "c"] {
+        cluster.heartbeat(node, Fresh);
+    }
+    cluster.look();
+    assert_eq!(cluster.is("web", "Ready"), ("Unknown", "Stale"), "that it is fresh is only assumed");
+    assert_eq!(cluster.states("web"), [("a", Unknown), ("b", Backup), ("c", Backup)]);
+    cluster.beat("a");
+    cluster.look();
+    assert_eq!(cluster.is("web", "Ready"), ("True", "MasterElected"));
+}
+
+#[test]
 fn two_masters_are_a_split_brain_once_both_were_alive_for_longer_than_an_election() {
     let mut cluster = Cluster::settled();
     cluster.state("b", "web", Master, 30);
@@ -337,7 +355,7 @@ fn a_master_that_was_silent_for_a_while_has_not_become_master_again() {
         if restart {
             cluster.restart_operator();
         }
-        cluster.heartbeat("a", Fresh);
+        cluster.beat("a");
         cluster.look();
         assert_eq!((cluster.is("web", "Ready").1, transitions(&cluster)), ("MasterElected", 1), "restart: {restart}");
     }

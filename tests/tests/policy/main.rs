@@ -1,6 +1,7 @@
-//! What an agent may do with the token of its pod, and what it may not: the chart's roles and its policy, in force on a real
-//! API server. Every request is made with a token that is bound to a pod of `node-2`.
+//! What an agent may do with the token of its pod, what the operator may, and what both may not: the chart's roles and its
+//! policies, in force on a real API server. The agent's requests are made with a token that is bound to a pod of `node-2`.
 
 mod allowed;
 mod forbidden;
+mod operator;
 mod support;

@@ -129,7 +129,11 @@ pub(crate) async fn agent_and_admin() -> Result<(Client, Client)> {
 
 /// A client with a token of the agents' ServiceAccount that is bound to no pod.
 pub(crate) async fn agent_of_no_node(admin: &Client) -> Result<Client> {
-    let answer = Attempt::create(&tokens_of(ACCOUNT), token_request()).make(admin).await?;
+    client_of(ACCOUNT, admin).await
+}
+
+async fn client_of(account: &str, admin: &Client) -> Result<Client> {
+    let answer = Attempt::create(&tokens_of(account), token_request()).make(admin).await?;
     let token = answer.pointer("/status/token").and_then(Value::as_str).ok_or_else(|| anyhow!("no token"))?;
     prepared()?.token(token.to_owned()).client()
 }
@@ -176,4 +180,9 @@ fn prepare(server: &ApiServer) -> Result<()> {
         })
         .await
     })
+}
+
+/// A client with a token of the operator.
+pub(crate) async fn operator(admin: &Client) -> Result<Client> {
+    client_of("holdfast-operator", admin).await
 }
