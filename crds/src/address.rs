@@ -47,6 +47,19 @@ impl VipAddress {
         self.prefix_length
     }
 
+    /// Whether it stands for its subnet as a whole, by its prefix length: the first address of the subnet, or for IPv4 the
+    /// last one (RFC 4291, section 2.6.1; RFC 919). No host can own it. Subnets of one or two addresses have none such
+    /// (RFC 3021, RFC 6164).
+    pub fn is_of_whole_subnet(self) -> bool {
+        let width = if self.address.is_ipv4() { 32 } else { 128 };
+        let Some(host_bits @ 2..) = self.prefix_length.map(|length| width - u32::from(length).min(width)) else {
+            return false;
+        };
+        let all = u128::MAX.checked_shr(128 - host_bits).unwrap_or(u128::MAX);
+        let host = bits(self.address) & all;
+        host == 0 || (self.address.is_ipv4() && host == all)
+    }
+
     /// The address family.
     pub fn family(self) -> Family {
         Family::of(self.address)
@@ -212,6 +225,26 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(text.parse::<VipAddress>(), Err(error(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_address_of_a_subnet_stand_for_all_of_it() {
+        for (text, expected) in [
+            ("192.0.2.0/24", true),
+            ("192.0.2.255/24", true),
+            ("192.0.2.255/23", false),
+            ("192.0.2.127/25", true),
+            ("192.0.2.0", false),
+            ("192.0.2.0/31", false),
+            ("192.0.2.0/32", false),
+            ("10.0.0.0/1", false),
+            ("128.0.0.0/1", true),
+            ("2001:db8::/64", true),
+            ("2001:db8::ffff:ffff:ffff:ffff/64", false),
+            ("2001:db8::/127", false),
+        ] {
+            assert_eq!(text.parse::<VipAddress>().unwrap().is_of_whole_subnet(), expected, "{text}");
         }
     }
 

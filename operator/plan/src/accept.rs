@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use holdfast_crds::condition::{AcceptedReason, HealthCheckAcceptedReason};
-use holdfast_crds::{Family, HealthCheck, NodeConfig, Probe, Transport, VipAddress, VirtualIP};
+use holdfast_crds::{Family, HealthCheck, NodeConfig, Probe, Transport, VipAddress, VirtualIP, VirtualRouter};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::node::ClusterNode;
@@ -134,8 +134,9 @@ pub(crate) fn virtual_ips<'a>(
     retained: &Retained<'a>,
 ) -> Candidates<'a> {
     let mut order: Vec<&VirtualIP> = virtual_ips.iter().filter(|vip| retained.is_planned(vip)).collect();
-    let routers = earlier.iter().flat_map(|config| &config.spec.virtual_routers);
-    let in_force: BTreeSet<&str> = routers.map(|router| router.virtual_ip.as_str()).collect();
+    let routers = || earlier.iter().flat_map(|config| &config.spec.virtual_routers);
+    let in_force: BTreeSet<&str> = routers().map(|router| router.virtual_ip.as_str()).collect();
+    let held: BTreeSet<(&str, IpAddr)> = routers().flat_map(addresses_of).collect();
     order.sort_by_key(|vip| creation_order(&vip.metadata, &in_force));
     let mut taken = retained.addresses();
     let judge = |vip: &'a VirtualIP| {
@@ -144,6 +145,9 @@ pub(crate) fn virtual_ips<'a>(
         candidate.refuse_if(|candidate| node_refusal(candidate, nodes));
         candidate.refuse_if(|candidate| reference_refusal(candidate, health_checks));
         candidate.refuse_if(|candidate| address_refusal(&candidate.addresses, &taken));
+        candidate.refuse_if(|candidate| {
+            node_address_refusal(candidate, nodes, |address| held.contains(&(candidate.name, address)))
+        });
         if candidate.verdict.is_accepted() {
             taken.extend(candidate.addresses.iter().map(|address| (address.address(), candidate.name)));
             candidate.tell_of_unknown_node(nodes);
@@ -151,6 +155,11 @@ pub(crate) fn virtual_ips<'a>(
         candidate
     };
     Candidates(order.into_iter().map(judge).collect())
+}
+
+fn addresses_of(router: &VirtualRouter) -> impl Iterator<Item = (&str, IpAddr)> {
+    let addresses = router.addresses.iter().filter_map(|address| address.parse::<VipAddress>().ok());
+    addresses.map(|address| (router.virtual_ip.as_str(), address.address()))
 }
 
 /// What comes first was there first, as far as can be known.
@@ -163,8 +172,16 @@ pub(crate) fn name_of(metadata: &ObjectMeta) -> &str {
     metadata.name.as_deref().unwrap_or_default()
 }
 
-/// What this version cannot carry out.
+/// What no host can own, and what this version cannot carry out.
 pub(crate) fn spec_refusal(candidate: &Candidate<'_>) -> Option<Verdict<AcceptedReason>> {
+    if let Some((index, address)) =
+        candidate.addresses.iter().enumerate().find(|(_, address)| address.is_of_whole_subnet())
+    {
+        let message = format!(
+            "spec.addresses[{index}]: {address} stands for its whole subnet, and no host can own it: choose another"
+        );
+        return Some(Verdict::new(AcceptedReason::InvalidSpec, message));
+    }
     let message =
         "spec.virtualMAC: this version holds addresses with the MAC address of the node only: remove the field";
     candidate.vip.spec.virtual_mac.then(|| Verdict::new(AcceptedReason::InvalidSpec, message))
@@ -193,6 +210,23 @@ pub(crate) fn node_refusal(candidate: &Candidate<'_>, nodes: &[ClusterNode]) -> 
         lost.name
     );
     Some(Verdict::new(AcceptedReason::InvalidSpec, message))
+}
+
+/// No node may be robbed of its own address. A VIP that is in force stays: a kubelet may have taken it for the node's.
+pub(crate) fn node_address_refusal(
+    candidate: &Candidate<'_>,
+    nodes: &[ClusterNode],
+    is_in_force: impl Fn(IpAddr) -> bool,
+) -> Option<Verdict<AcceptedReason>> {
+    let addresses = candidate.addresses.iter().map(|address| address.address()).enumerate();
+    let mut owned = addresses.filter(|(_, address)| !is_in_force(*address)).filter_map(|(index, address)| {
+        let owner = nodes.iter().find(|node| node.addresses.contains(&address))?;
+        Some((index, address, &owner.name))
+    });
+    let (index, address, owner) = owned.next()?;
+    let message =
+        format!("spec.addresses[{index}]: {address} is the address of node {owner:?} itself: choose one that is free");
+    Some(Verdict::new(AcceptedReason::AddressInUse, message))
 }
 
 /// Every health check that it refers to must be there, and in order.

@@ -20,12 +20,13 @@
 //! | `accept.rs` | which `VirtualIPs` are in order: the earlier object is never refused for the later |
 //! | `allocation.rs` | virtual router IDs, in a cluster |
 //! | `claims.rs` | virtual router IDs and whose an address is, for agents that do not ask each other |
+//! | `cluster.rs` | what goes on in a cluster although it is refused |
 //! | `standalone.rs` | what an agent keeps in force when the folder goes wrong |
 //! | `unit.rs` | what moves together: single `VirtualIPs` and groups |
 //! | `spread.rs` | which node is preferred for what, moving as little as possible |
 //! | `priority.rs` | the priority of each node |
 //! | `steer.rs` | where masters go for a while: away from nodes that are emptied, onto one that is asked for |
-//! | `retain.rs` | what goes on unchanged because it cannot be read |
+//! | `retain.rs` | what goes on unchanged because it cannot be read, or is refused |
 //! | `peers.rs` | who takes part in an election, and from which address |
 //! | `compile.rs` | the `NodeConfig` that comes of it all |
 
@@ -34,6 +35,7 @@
 mod accept;
 mod allocation;
 mod claims;
+mod cluster;
 mod compile;
 mod memory;
 mod node;
@@ -52,8 +54,6 @@ use std::collections::BTreeMap;
 use holdfast_crds::condition::{GroupAcceptedReason, HealthCheckAcceptedReason};
 use holdfast_crds::{HealthCheck, NodeConfigSpec, VirtualIP, VirtualIPGroup};
 use k8s_openapi::api::core::v1::Node;
-
-use retain::Retained;
 
 pub use memory::{Cluster, InForce, Memory, Standalone};
 pub use node::ClusterNode;
@@ -93,30 +93,7 @@ pub struct Plan {
 /// Decides what every node must run.
 pub fn plan(input: &Input<'_>) -> Plan {
     match input.memory {
-        Memory::Cluster(cluster) => of_cluster(input, &cluster),
+        Memory::Cluster(cluster) => cluster::plan(input, &cluster),
         Memory::Standalone(agent) => standalone::plan(input, &agent),
     }
-}
-
-fn of_cluster(input: &Input<'_>, cluster: &Cluster<'_>) -> Plan {
-    let nodes = node::sorted(input.nodes);
-    let retained = Retained::of(cluster.unreadable, cluster.node_configs);
-    let health_checks = accept::health_checks(input.health_checks);
-    let mut candidates =
-        accept::virtual_ips(input.virtual_ips, &nodes, &health_checks, cluster.node_configs, &retained);
-    allocation::allocate(&mut candidates, cluster.node_configs, &retained);
-    let mut groups = unit::in_order_of_creation(input.groups, &health_checks, cluster.node_configs);
-    groups.retain(|candidate| retained.is_planned_group(candidate.group));
-    let (units, groups) = unit::assemble(&groups, &candidates);
-    let checks = compile::by_name(input.health_checks);
-    let node_configs = compile::node_configs(&units, &nodes, &checks, input.memory);
-    let mut plan = Plan {
-        node_configs,
-        virtual_ips: candidates.into_verdicts(),
-        groups,
-        health_checks,
-        in_force: InForce::default(),
-    };
-    retained.add_to(&mut plan, input.virtual_ips, input.groups);
-    plan
 }

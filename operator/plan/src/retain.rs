@@ -1,14 +1,17 @@
-//! `VirtualIPs` that cannot be read, because they were stored under another schema: they go on as the `NodeConfigs` have
-//! them, with everything that moves with them. What nobody can read must not take an address away.
+//! `VirtualIPs` that go on as the `NodeConfigs` have them, with everything that moves with them: those that cannot be read,
+//! because they were stored under another schema, and those that are refused although they are in force. Neither must take
+//! an address away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use holdfast_crds::condition::{AcceptedReason, GroupAcceptedReason};
-use holdfast_crds::{NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup, VirtualRouter};
+use holdfast_crds::condition::{AcceptedReason, ConditionReason, GroupAcceptedReason};
+use holdfast_crds::{ElectionGroup, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup, VirtualRouter};
 
 use crate::Plan;
 use crate::accept::name_of;
+use crate::cluster::Kept;
+use crate::unit::GROUP_PREFIX;
 use crate::verdict::{Verdict, VirtualIPVerdict};
 
 /// What is copied from the `NodeConfigs` instead of being planned.
@@ -17,19 +20,30 @@ pub(crate) struct Retained<'a> {
     /// The names of the groups in the `NodeConfigs`.
     groups: BTreeSet<&'a str>,
     virtual_ips: BTreeSet<&'a str>,
+    /// What is wrong with those that are refused.
+    kept: &'a Kept,
 }
 
 impl<'a> Retained<'a> {
-    pub(crate) fn of(unreadable: &'a [String], earlier: &'a [NodeConfig]) -> Self {
-        let unreadable: BTreeSet<&str> = unreadable.iter().map(String::as_str).collect();
-        let touched = |names: &[String]| names.iter().any(|name| unreadable.contains(name.as_str()));
+    pub(crate) fn of(unreadable: &'a [String], kept: &'a Kept, earlier: &'a [NodeConfig]) -> Self {
+        let names: BTreeSet<&str> = unreadable.iter().chain(kept.virtual_ips.keys()).map(String::as_str).collect();
+        let touched = |group: &&ElectionGroup| {
+            let is_kept = group_of(&group.name).is_some_and(|name| kept.groups.contains_key(name));
+            is_kept || group.virtual_ips.iter().any(|name| names.contains(name.as_str()))
+        };
         let groups = earlier.iter().flat_map(|config| &config.spec.groups);
-        let groups: Vec<_> = groups.filter(|group| touched(&group.virtual_ips)).collect();
+        let groups: Vec<_> = groups.filter(touched).collect();
         Self {
             earlier,
+            kept,
             virtual_ips: groups.iter().flat_map(|group| &group.virtual_ips).map(String::as_str).collect(),
             groups: groups.iter().map(|group| group.name.as_str()).collect(),
         }
+    }
+
+    /// The names of the `VirtualIPs` that are retained.
+    pub(crate) fn virtual_ips(&self) -> &BTreeSet<&'a str> {
+        &self.virtual_ips
     }
 
     pub(crate) fn is_planned(&self, virtual_ip: &VirtualIP) -> bool {
@@ -38,7 +52,7 @@ impl<'a> Retained<'a> {
 
     /// Whether a `VirtualIPGroup` is planned. One that is retained is named after it in the `NodeConfigs`.
     pub(crate) fn is_planned_group(&self, group: &VirtualIPGroup) -> bool {
-        !self.groups.contains(format!("group/{}", name_of(&group.metadata)).as_str())
+        !self.groups.iter().any(|name| group_of(name) == Some(name_of(&group.metadata)))
     }
 
     /// The virtual routers that go on: their addresses and virtual router IDs are taken.
@@ -65,18 +79,22 @@ impl<'a> Retained<'a> {
         }
         for vip in virtual_ips.iter().filter(|vip| !self.is_planned(vip)) {
             let name = name_of(&vip.metadata);
-            let accepted = Verdict::new(
-                AcceptedReason::Accepted,
-                "The VirtualIP is valid; it goes on unchanged as long as another member of its group cannot be read",
-            );
+            let refusal = self.kept.virtual_ips.get(name).map(goes_on);
+            let accepted = refusal.unwrap_or_else(|| {
+                let message = "The VirtualIP is valid; it goes on unchanged until what moves with it is in order";
+                Verdict::new(AcceptedReason::Accepted, message)
+            });
             let virtual_router_id =
                 self.routers().find(|router| router.virtual_ip == name).map(|router| router.virtual_router_id);
             plan.virtual_ips.insert(name.to_owned(), VirtualIPVerdict { accepted, virtual_router_id });
         }
         for group in groups.iter().filter(|group| !self.is_planned_group(group)) {
-            let message = "spec.members: a member cannot be read; the group goes on unchanged";
-            let verdict = Verdict::new(GroupAcceptedReason::MemberNotAccepted, message);
-            plan.groups.insert(name_of(&group.metadata).to_owned(), verdict);
+            let name = name_of(&group.metadata);
+            let verdict = self.kept.groups.get(name).map(goes_on).unwrap_or_else(|| {
+                let message = "spec.members: a member is not in order; the group goes on unchanged";
+                Verdict::new(GroupAcceptedReason::MemberNotAccepted, message)
+            });
+            plan.groups.insert(name.to_owned(), verdict);
         }
     }
 
@@ -103,4 +121,14 @@ impl<'a> Retained<'a> {
         to.health_checks.sort_by(|one, other| one.name.cmp(&other.name));
         to.peer_sets.sort_by(|one, other| one.name.cmp(&other.name));
     }
+}
+
+/// The `VirtualIPGroup` that a group of a NodeConfig is made of; none for a `VirtualIP` that moves alone.
+pub(crate) fn group_of(name: &str) -> Option<&str> {
+    name.strip_prefix(GROUP_PREFIX)
+}
+
+fn goes_on<R: ConditionReason>(refusal: &Verdict<R>) -> Verdict<R> {
+    let Verdict { reason, message } = refusal;
+    Verdict::new(*reason, format!("{message}; until this is mended, what is in force goes on unchanged"))
 }

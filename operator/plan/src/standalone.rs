@@ -16,11 +16,15 @@
 mod round;
 mod versions;
 
+use std::collections::BTreeSet;
+
 use holdfast_crds::{VirtualIP, VirtualIPGroup};
 
 use self::round::Round;
 use self::versions::{CheckVersions, Kept};
-use crate::accept::{Candidate, Candidates, name_of, node_refusal, reference_refusal, spec_refusal};
+use crate::accept::{
+    Candidate, Candidates, name_of, node_address_refusal, node_refusal, reference_refusal, spec_refusal,
+};
 use crate::claims::{Claims, Proposals, virtual_router_id};
 use crate::memory::{InForce, Standalone};
 use crate::node::{ClusterNode, known_to};
@@ -51,7 +55,7 @@ fn judge(input: &Input<'_>, agent: &Standalone<'_>, kept: &Kept) -> Judged {
     let checks = CheckVersions::of(input.health_checks, &agent.in_force.health_checks);
     let candidates = candidates(input, agent.in_force, kept, &virtual_ips, &nodes, &checks);
     let groups = kept.groups(input.groups, agent.in_force, &candidates);
-    let (units, verdicts) = assemble(&in_order(&groups, agent.in_force, kept, &checks), &candidates);
+    let (units, verdicts) = assemble(&in_order(&groups, agent.in_force, kept, &checks), &candidates, &BTreeSet::new());
 
     let round = Round {
         in_force: agent.in_force,
@@ -96,6 +100,7 @@ fn candidates<'a>(
         candidate.refuse_if(|candidate| claims.address_refusal(candidate));
         candidate.refuse_if(|candidate| claims.id_refusal(candidate, &proposals));
         candidate.refuse_if(|candidate| node_refusal(candidate, nodes));
+        candidate.refuse_if(|candidate| node_address_refusal(candidate, nodes, |_| false));
         candidate
     };
     let mut judged: Vec<Candidate<'a>> = virtual_ips.iter().map(judge).collect();

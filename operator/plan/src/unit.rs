@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 pub(crate) type GroupVerdict = Verdict<Reason>;
 
 /// Before the name of a group, where there are names of `VirtualIPs` too: they have no slash.
-const GROUP_PREFIX: &str = "group/";
+pub(crate) const GROUP_PREFIX: &str = "group/";
 
 pub(crate) struct Unit<'c, 'a> {
     /// The name in the `NodeConfig`. That of a group has a slash, which no name of a `VirtualIP` has.
@@ -50,10 +50,11 @@ pub(crate) fn in_order_of_creation<'a, 'h>(
 }
 
 /// Sorts the accepted `VirtualIPs` into units. Groups are judged in the given order: the first that names a `VirtualIP`
-/// has it. The members of a group that is refused stand alone.
+/// has it. The members of a group that is refused stand alone. What is retained stands aside: no group can have it.
 pub(crate) fn assemble<'c, 'a>(
     groups: &[GroupCandidate<'a, '_>],
     candidates: &'c Candidates<'a>,
+    retained: &BTreeSet<&str>,
 ) -> (Vec<Unit<'c, 'a>>, BTreeMap<String, GroupVerdict>) {
     let by_name: BTreeMap<&str, &Candidate<'a>> =
         candidates.0.iter().map(|candidate| (candidate.name, candidate)).collect();
@@ -61,7 +62,7 @@ pub(crate) fn assemble<'c, 'a>(
     let mut verdicts = BTreeMap::new();
     let mut grouped = BTreeMap::new();
     for GroupCandidate { group, health_checks } in groups {
-        let verdict = match judge(group, &by_name, &grouped, health_checks) {
+        let verdict = match judge(group, &by_name, retained, &grouped, health_checks) {
             Ok(unit) => {
                 let name = name_of(&group.metadata);
                 grouped.extend(unit.members.iter().map(|member| (member.name, name)));
@@ -92,10 +93,11 @@ fn single<'c, 'a>(candidate: &'c Candidate<'a>) -> Unit<'c, 'a> {
 fn judge<'c, 'a>(
     group: &'a VirtualIPGroup,
     by_name: &BTreeMap<&str, &'c Candidate<'a>>,
+    retained: &BTreeSet<&str>,
     grouped: &BTreeMap<&str, &str>,
     health_checks: &HealthCheckVerdicts,
 ) -> Result<Unit<'c, 'a>, GroupVerdict> {
-    let mut members = find_members(group, by_name, grouped)?;
+    let mut members = find_members(group, by_name, retained, grouped)?;
     // A set has no order: what stands first in the manifest must not make a difference.
     members.sort_by_key(|member| member.name);
     for (index, reference) in group.spec.health_checks.iter().enumerate() {
@@ -139,11 +141,16 @@ fn judge<'c, 'a>(
 fn find_members<'c, 'a>(
     group: &VirtualIPGroup,
     by_name: &BTreeMap<&str, &'c Candidate<'a>>,
+    retained: &BTreeSet<&str>,
     grouped: &BTreeMap<&str, &str>,
 ) -> Result<Vec<&'c Candidate<'a>>, GroupVerdict> {
     let find = |(index, name): (usize, &String)| {
         let at = format!("spec.members[{index}]: VirtualIP {name:?}");
         let Some(candidate) = by_name.get(name.as_str()) else {
+            if retained.contains(name.as_str()) {
+                let message = format!("{at} is not in order, or moves with one that is not: mend that first");
+                return Err(Verdict::new(Reason::MemberNotAccepted, message));
+            }
             let message = format!("{at} does not exist: create it, or remove it from the group");
             return Err(Verdict::new(Reason::UnknownVirtualIP, message));
         };

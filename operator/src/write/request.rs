@@ -1,6 +1,8 @@
 //! A write as a request.
 
-use holdfast_crds::{API_VERSION, Claimed, HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup, claim_manager};
+use holdfast_crds::{
+    API_VERSION, Claimed, HealthCheck, NodeConfig, NodeConfigSpec, VirtualIP, VirtualIPGroup, claim_manager,
+};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};

@@ -64,7 +64,9 @@ impl Cluster {
         let mut cluster = Self { clock: seconds(1000), ..Self::default() };
         for name in nodes {
             cluster.nodes.insert((*name).to_owned(), node(name, true));
-            cluster.beats.insert((*name).to_owned(), Pulse { heartbeat: Heartbeat::Fresh, renewed: Some(seconds(999)) });
+            cluster
+                .beats
+                .insert((*name).to_owned(), Pulse { heartbeat: Heartbeat::Fresh, renewed: Some(seconds(999)) });
         }
         cluster
     }

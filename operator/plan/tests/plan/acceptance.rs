@@ -37,6 +37,40 @@ fn the_later_of_two_virtual_ips_with_one_address_is_refused() {
 }
 
 #[test]
+fn the_address_of_a_node_is_refused_unless_it_is_in_force() {
+    let nodes = vec![node_at("a", &["192.0.2.11"]), node_at("b", &["192.0.2.12"])];
+    let on_b = |vip: &mut holdfast_crds::VirtualIPSpec| {
+        vip.node_selector =
+            Some(LabelSelector { match_labels: [("b".into(), "b".into())].into(), ..Default::default() });
+    };
+    let world = World { virtual_ips: vec![vip("web", "192.0.2.11")], nodes, ..World::default() };
+    assert_eq!(
+        verdict(&world, "web"),
+        (
+            Reason::AddressInUse,
+            "spec.addresses[0]: 192.0.2.11 is the address of node \"a\" itself: choose one that is free".to_owned()
+        )
+    );
+    let elsewhere = vec![vip_with("web", "192.0.2.11", on_b)];
+    let nodes = vec![world.nodes[0].clone(), crate::objects::labelled(world.nodes[1].clone(), "b", "b")];
+    assert_eq!(verdict(&World { virtual_ips: elsewhere, nodes, ..World::default() }, "web").0, Reason::AddressInUse);
+
+    let before = World { nodes: vec![node("a"), node("b")], ..world.clone() };
+    let plan = before.plan();
+    let after = World { nodes: world.nodes.clone(), ..before.after(&plan) };
+    assert_eq!(verdict(&after, "web").0, Reason::Accepted, "a kubelet has taken it for its own");
+}
+
+#[test]
+fn what_stands_for_a_whole_subnet_is_refused() {
+    let virtual_ips = vec![vip_with("web", "192.0.2.10", |spec| spec.addresses.push("192.0.2.255/24".into()))];
+    let world = World { virtual_ips, nodes: vec![node("a")], ..World::default() };
+    let (reason, message) = verdict(&world, "web");
+    assert_eq!(reason, Reason::InvalidSpec);
+    assert!(message.starts_with("spec.addresses[1]: 192.0.2.255/24 stands for its whole subnet"), "{message}");
+}
+
+#[test]
 fn of_two_virtual_ips_of_one_second_the_one_in_force_stays() {
     let created = |mut vip: holdfast_crds::VirtualIP| {
         vip.metadata.creation_timestamp = Some(Time(Timestamp::from_second(100).expect("in range")));

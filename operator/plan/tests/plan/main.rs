@@ -9,6 +9,7 @@
 
 mod acceptance;
 mod allocation;
+mod cluster_in_force;
 mod compilation;
 mod groups;
 mod objects;

@@ -51,7 +51,12 @@ fn message_of(plan: &Plan, name: &str) -> String {
 #[test]
 fn whatever_the_plan_would_refuse_in_a_change_changes_nothing_and_is_reported() {
     type Break = fn(&mut World);
-    let causes: [(&str, Break, &[&str]); 14] = [
+    let causes: [(&str, Break, &[&str]); 15] = [
+        (
+            "a node that has the address of a VirtualIP",
+            |world| world.nodes = vec![node_at("n", &["192.0.2.9"]), node_at("other", &["192.0.2.80"])],
+            &["web"],
+        ),
         (
             "a typo in the name of a check",
             |world| world.virtual_ips[2].spec.health_checks[0].name = "pgae".into(),
