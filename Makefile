@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures crds fmt clean \
+.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures bench-core crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -132,6 +132,9 @@ figures: packages kubernetes ## measure what Holdfast costs a cluster, as a tabl
 	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \
 		--bin holdfast-operator --bin holdfast-agent --bin holdfast-figures
 	$(TARGET_DIR)/release/holdfast-figures $(ARGS)
+
+bench-core: packages ## how long the core takes, by the clock; ARGS=handle for some cases
+	cargo bench -p holdfast-vrrp --bench timings -- $(ARGS)
 
 soak: SECONDS ?= 3600
 soak: packages ## simulate for long; SECONDS=3600; a failure prints its seed
