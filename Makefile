@@ -7,6 +7,7 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 SIMULATE := cargo run --quiet -p holdfast-vrrp --features sim --bin simulate --
+INSTRUCTIONS := cargo bench --quiet -p holdfast-vrrp --bench instructions --
 FUZZ := node-agent/vrrp/fuzz
 
 # A pipe or a wild-card in a recipe behaves the same everywhere, and a failure within a pipe counts.
@@ -17,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim soak replay fuzz suite suite-kubernetes figures crds fmt clean \
+.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim instructions soak replay fuzz suite suite-kubernetes figures bench-core instructions-baseline crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -64,7 +65,7 @@ demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root
 	$(TARGET_DIR)/debug/holdfast-demo-standalone $(if $(INTERVAL),--interval $(INTERVAL)) $(ARGS)
 
 test: packages ## everything that must pass before a change lands (as root); what CI runs
-	@.ci/steps test lint unit search sim suite suite-kubernetes
+	@.ci/steps test lint unit instructions search sim suite suite-kubernetes
 
 # === a Kubernetes to play with ===
 
@@ -111,6 +112,9 @@ lint-deny: $(CARGO_DENY)
 unit: packages ## unit and property tests, checks and the kernel in namespaces of their own, replay of the fuzzing corpus (as root)
 	cargo test --workspace --exclude holdfast-tests --all-features
 
+instructions: packages ## how many instructions the core takes, against the committed figures
+	$(INSTRUCTIONS)
+
 search: packages ## exhaustive search of two and three routers, up to a bound
 	cargo run --quiet -p holdfast-vrrp --features sim --bin search
 
@@ -132,6 +136,12 @@ figures: packages kubernetes ## measure what Holdfast costs a cluster, as a tabl
 	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \
 		--bin holdfast-operator --bin holdfast-agent --bin holdfast-figures
 	$(TARGET_DIR)/release/holdfast-figures $(ARGS)
+
+bench-core: packages ## how long the core takes, by the clock; ARGS=handle for some cases
+	cargo bench -p holdfast-vrrp --bench timings -- $(ARGS)
+
+instructions-baseline: packages ## write the figures of `make instructions` anew, after a change that is meant to alter them
+	$(INSTRUCTIONS) --write
 
 soak: SECONDS ?= 3600
 soak: packages ## simulate for long; SECONDS=3600; a failure prints its seed

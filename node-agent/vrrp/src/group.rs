@@ -14,12 +14,14 @@
 //! | `track.rs` | priorities and what their change does |
 //! | `reconfigure.rs` | a new configuration while running |
 //! | `succeed.rs` | groups made of the members of others |
+//! | `order.rs` | the order of phases within one call |
 //! | `view.rs` | reading the state |
 
 mod announce;
 mod backup;
 mod lifecycle;
 mod master;
+mod order;
 #[cfg(feature = "sim")]
 pub(crate) mod rebase;
 mod receive;
@@ -31,6 +33,7 @@ mod view;
 
 pub use succeed::Predecessor;
 
+use self::order::order_by_phase;
 use crate::action::{Action, Notice, Reason, State};
 use crate::config::{GroupConfig, MemberConfig};
 use crate::event::{Epoch, Event, MemberIndex};
@@ -200,12 +203,5 @@ impl Group {
             .zip(self.config.members())
             .zip(&mut self.members)
             .map(|((index, config), member)| (index, config, member))
-    }
-}
-
-/// Restores the order of phases where one call did several things. What came first within a phase stays first.
-fn order_by_phase(actions: &mut [Action]) {
-    if !actions.is_sorted_by_key(Action::phase) {
-        actions.sort_by_key(Action::phase);
     }
 }

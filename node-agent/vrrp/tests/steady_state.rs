@@ -1,54 +1,32 @@
 //! In steady state the core allocates nothing: a busy machine must not make the election wait for memory.
 
-// Counting allocations is not possible without `unsafe`; the counter hands everything on to the system's allocator.
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same there.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer comes from `alloc` above, that is from the system's allocator, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[cfg(test)]
+#[path = "../benches/cases/mod.rs"]
+mod cases;
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    use allocation_counter::measure;
     use holdfast_vrrp::wire::{AdvertRepr, Datagram};
     use holdfast_vrrp::{
         Action, AdvertInterval, Announcements, Claim, Event, Family, Group, GroupConfig, Instant, Ipv4Checksum, Link,
         MemberConfig, MemberIndex, Preemption, Priority, Protocol, State, Transport, VirtualRouterId,
     };
 
-    use super::ALLOCATIONS;
+    use super::cases::CASES;
 
     /// Timer and packet events of each test.
     const EVENTS: u32 = 10_000;
 
-    /// Room for the most actions of one call: an advert, and for each address three announcements and two questions.
-    const MOST_ACTIONS: usize = 1 + 5 * 20;
+    /// Room for the most actions of one call: two members' adverts, and for each address three announcements and two
+    /// questions.
+    const MOST_ACTIONS: usize = 2 * (1 + 9 * 20);
 
     const MEMBER: MemberIndex = MemberIndex(0);
+    const SECOND: MemberIndex = MemberIndex(1);
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -58,26 +36,36 @@ mod tests {
         (1..=20).map(|host| IpAddr::from([10, 77, 1, host])).collect()
     }
 
-    fn group(number: u8) -> Group {
-        let member = MemberConfig {
-            virtual_router_id: VirtualRouterId::new(51).unwrap(),
+    fn member(vrid: u8, priority: u8) -> MemberConfig {
+        MemberConfig {
+            virtual_router_id: VirtualRouterId::new(vrid).unwrap(),
             family: Family::Ipv4,
             protocol: Protocol::V3 { checksum: Ipv4Checksum::PseudoHeader },
             interval: AdvertInterval::v3(Duration::from_millis(200)).unwrap(),
-            priority: Priority::new(number).unwrap(),
+            priority: Priority::new(priority).unwrap(),
             addresses: addresses(),
             transport: Transport::Multicast,
             known_peers: Some(vec![ip("10.77.0.2")]),
             rival: None,
             announcements: Announcements { refresh: Some(Duration::from_secs(1)), ..Announcements::default() },
-        };
+        }
+    }
+
+    fn group_of(members: Vec<MemberConfig>) -> Group {
+        let indices = (0..).map(MemberIndex).take(members.len());
         let preemption = Preemption::Preempt { delay: Duration::ZERO };
-        let mut group = Group::new(GroupConfig::new(vec![member], preemption, Vec::new()).unwrap(), &[]);
+        let mut group = Group::new(GroupConfig::new(members, preemption, Vec::new()).unwrap(), &[]);
         let mut actions = Vec::new();
         let link = Link::Up { source: ip("10.77.0.1") };
-        group.handle(Instant::ZERO, Event::Link { member: MEMBER, link }, &mut actions);
+        for member in indices {
+            group.handle(Instant::ZERO, Event::Link { member, link }, &mut actions);
+        }
         group.handle(Instant::ZERO, Event::Start, &mut actions);
         group
+    }
+
+    fn group(priority: u8) -> Group {
+        group_of(vec![member(51, priority)])
     }
 
     fn message(number: u8) -> Vec<u8> {
@@ -98,41 +86,69 @@ mod tests {
     fn run(group: &mut Group, heard: &[u8], events: u32, actions: &mut Vec<Action>, buffer: &mut [u8]) -> (u32, u64) {
         let (source, destination) = (ip("10.77.0.2"), ip("224.0.0.18"));
         let mut now = group.next_deadline().unwrap_or_default();
-        let (mut sent, before) = (0, ALLOCATIONS.get());
-        for number in 0..events {
-            actions.clear();
-            if number % 2 == 0 {
-                group.handle(now, Event::Timer, actions);
-            } else {
-                let datagram = Datagram { source, destination, hop_limit: 255, payload: heard };
-                group.handle(now, Event::Packet { member: MEMBER, datagram }, actions);
-                let wake = now.saturating_add(Duration::from_millis(150));
-                now = group.next_deadline().map_or(wake, |deadline| deadline.min(wake)).max(now);
-            }
-            for action in &*actions {
-                if let Action::SendAdvert { member, claim } = action {
-                    group.encode(*member, *claim, ip("10.77.0.1"), destination, buffer).unwrap();
-                    sent += 1;
+        let mut sent = 0;
+        let measured = measure(|| {
+            for number in 0..events {
+                actions.clear();
+                if number % 2 == 0 {
+                    group.handle(now, Event::Timer, actions);
+                } else {
+                    let datagram = Datagram { source, destination, hop_limit: 255, payload: heard };
+                    group.handle(now, Event::Packet { member: MEMBER, datagram }, actions);
+                    let wake = now.saturating_add(Duration::from_millis(150));
+                    now = group.next_deadline().map_or(wake, |deadline| deadline.min(wake)).max(now);
+                }
+                for action in &*actions {
+                    if let Action::SendAdvert { member, claim } = action {
+                        group.encode(*member, *claim, ip("10.77.0.1"), destination, buffer).unwrap();
+                        sent += 1;
+                    }
                 }
             }
+        });
+        (sent, measured.count_total)
+    }
+
+    #[test]
+    fn no_operation_that_is_measured_allocates() {
+        for case in CASES {
+            let mut operation = (case.prepare)();
+            let measured = measure(|| (0..5).for_each(|_| assert!(operation() < usize::MAX)));
+            assert_eq!(measured.count_total, 0, "{}, with 5 times {} adverts", case.name, case.adverts);
         }
-        (sent, ALLOCATIONS.get() - before)
     }
 
     #[test]
     fn ten_thousand_events_of_a_master_allocate_nothing() {
         let (mut group, mut actions, mut buffer) = (group(200), Vec::with_capacity(MOST_ACTIONS), [0; 128]);
-        let mut now = group.next_deadline().unwrap();
-        group.handle(now, Event::Timer, &mut actions);
-        now = now.saturating_add(Duration::from_millis(1));
-        assert_eq!(group.state(), State::Master);
-        group.handle(now, Event::Timer, &mut actions);
+        become_master(&mut group, &mut actions);
 
         let (sent, allocations) = run(&mut group, &message(100), EVENTS, &mut actions, &mut buffer);
 
         assert_eq!(group.state(), State::Master);
         assert!(sent > 1_000, "{sent} adverts");
         assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn ten_thousand_events_of_a_group_of_two_masters_allocate_nothing() {
+        let mut group = group_of(vec![member(51, 200), member(52, 200)]);
+        let (mut actions, mut buffer) = (Vec::with_capacity(MOST_ACTIONS), [0; 128]);
+        become_master(&mut group, &mut actions);
+
+        let (sent, allocations) = run(&mut group, &message(100), EVENTS, &mut actions, &mut buffer);
+
+        assert_eq!(group.state(), State::Master);
+        assert!(sent > 2_000, "{sent} adverts");
+        assert!(group.counters(SECOND).unwrap().adverts_sent > 1_000);
+        assert_eq!(allocations, 0);
+    }
+
+    fn become_master(group: &mut Group, actions: &mut Vec<Action>) {
+        let now = group.next_deadline().unwrap();
+        group.handle(now, Event::Timer, actions);
+        assert_eq!(group.state(), State::Master);
+        group.handle(now.saturating_add(Duration::from_millis(1)), Event::Timer, actions);
     }
 
     #[test]
@@ -163,8 +179,6 @@ mod tests {
 
     #[test]
     fn the_counter_counts() {
-        let before = ALLOCATIONS.get();
-        std::hint::black_box(Box::new(1_u64));
-        assert_eq!(ALLOCATIONS.get() - before, 1);
+        assert_eq!(measure(|| drop(std::hint::black_box(Box::new(1_u64)))).count_total, 1);
     }
 }
