@@ -35,7 +35,10 @@ pub struct Found {
 #[derive(Debug, Error)]
 pub enum PasswordError {
     /// The agent was given no folder.
-    #[error("password key {0:?}: start the agent with --auth-dir, a folder with a file of this name")]
+    #[error(
+        "password key {0:?}: start the agent with --auth-dir, a folder with a file of this name; on Kubernetes, set \
+         agent.authSecret of the chart to a Secret with this key"
+    )]
     NoFolder(String),
     /// A key must not lead out of the folder.
     #[error("password key {0:?} is not a file name")]

@@ -60,7 +60,7 @@ pub(super) struct Ended {
 /// Why a command did not run, or not to its end.
 #[derive(Debug, Error)]
 pub(super) enum CommandError {
-    #[error("commands are off on this node: the agent was started without a command folder")]
+    #[error("commands are off on this node: start the agent with --command-dir; on Kubernetes, set agent.commandDir")]
     Off,
     #[error(transparent)]
     Program(#[from] ProgramError),

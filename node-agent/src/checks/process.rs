@@ -30,6 +30,8 @@ pub(super) struct ProcessProber {
     maximum: Option<usize>,
     readings: OneAtATime<io::Result<Reading>>,
     watched: Vec<Watched>,
+    /// Whether the agent has a table of processes for itself, as in a pod that does not share that of its node.
+    is_alone: bool,
 }
 
 /// A living process whose end will be noticed.
@@ -71,6 +73,7 @@ impl ProcessProber {
             maximum: probe.maximum.map(usize::from),
             readings: OneAtATime::new(),
             watched: Vec::new(),
+            is_alone: std::process::id() == 1,
         }
     }
 
@@ -112,7 +115,7 @@ impl ProcessProber {
     fn judge(&self, count: usize) -> Finding {
         let pattern = &self.pattern;
         match (count, self.minimum, self.maximum) {
-            (0, ..) => Finding::failed_for_certain(format!("no process {pattern}")),
+            (0, ..) => Finding::failed_for_certain(none_found(pattern, self.is_alone)),
             (count, minimum, _) if count < minimum => {
                 Finding::failed_for_certain(format!("{count} of at least {minimum} processes {pattern}"))
             }
@@ -131,6 +134,12 @@ impl ProcessProber {
             [] => "enough processes run, but their end will give no notice".to_owned(),
         }
     }
+}
+
+/// Whoever sees only itself looks in the wrong place.
+fn none_found(pattern: &Pattern, is_alone: bool) -> String {
+    let hint = if is_alone { "; the agent sees no processes but its own: set agent.hostPID of the chart" } else { "" };
+    format!("no process {pattern}{hint}")
 }
 
 /// Reads the table of processes, unless those that are known already are `sufficient`.

@@ -47,7 +47,7 @@ async fn arguments_are_passed_as_they_are_without_a_shell() {
 async fn commands_are_off_without_a_command_folder() {
     let mut checks = Checks::of("command: {command: ['true']}");
     checks.settles(Down).await;
-    assert_eq!(checks.message(), "commands are off on this node: the agent was started without a command folder");
+    assert_eq!(checks.message(), "commands are off on this node: start the agent with --command-dir; on Kubernetes, set agent.commandDir");
 }
 
 #[tokio::test]

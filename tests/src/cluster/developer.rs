@@ -38,6 +38,7 @@ pub fn up(images: &[PathBuf]) -> Result<()> {
     if let Some(Holder { pid, name }) = lock::holder()? {
         bail!("process {pid} ({name}) runs a cluster already");
     }
+    let images = &archives(images)?;
     println!("Starting a control plane and three nodes ..");
     remove_if_there(KUBECONFIG)?;
     let mut keeper = start_keeper(images)?;
@@ -54,6 +55,12 @@ pub fn up(images: &[PathBuf]) -> Result<()> {
     println!("  export KUBECONFIG={KUBECONFIG}    for any other tool");
     println!("  make cluster-down");
     Ok(())
+}
+
+/// By absolute path: they are read by a program that runs elsewhere. One that is not there is told before anything starts.
+fn archives(images: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let absolute = |path: &PathBuf| path.canonicalize().with_context(|| format!("no image at {}", path.display()));
+    images.iter().map(absolute).collect()
 }
 
 fn start_keeper(images: &[PathBuf]) -> Result<Child> {
@@ -150,5 +157,18 @@ fn remove_if_there(path: &str) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove {path}"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_found_from_where_the_command_was_given_and_a_missing_one_is_named() {
+        let found = archives(&[PathBuf::from("Cargo.toml")]).unwrap();
+        assert!(found.iter().all(|path| path.is_absolute() && path.ends_with("Cargo.toml")), "{found:?}");
+        let missing = archives(&[PathBuf::from("none.oci.tar")]).unwrap_err();
+        assert_eq!(missing.to_string(), "no image at none.oci.tar");
     }
 }
