@@ -1,0 +1,41 @@
+//! The report: what is written of what was measured. Pure, down to the files that the program writes.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `markdown` | the page for people |
+//! | `json` | every sample, for programs |
+//! | `svg`, `scale` | a chart of groups with median and range, readable in light and dark; its axis |
+//! | `plots` | which rows become which chart |
+//! | `prose` | how it was measured, and what it does not show |
+
+mod json;
+mod markdown;
+mod plots;
+mod prose;
+mod scale;
+mod svg;
+
+use super::machine::Machine;
+use super::row::Row;
+
+pub use self::json::json;
+pub use self::markdown::{Illustration, markdown, table};
+pub use self::plots::pictures;
+pub use self::prose::{METHOD, limits};
+
+/// Everything that a report tells.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// What it was measured on.
+    pub machine: Machine,
+    /// How the program was called.
+    pub command: String,
+    /// What chance was made from.
+    pub seed: u64,
+    /// The measures.
+    pub rows: Vec<Row>,
+    /// What must be known to read them.
+    pub notes: Vec<String>,
+    /// Subjects that could not be measured, and why.
+    pub failures: Vec<String>,
+}
