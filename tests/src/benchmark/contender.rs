@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contender {
+pub(super) enum Contender {
     /// Debian's keepalived.
     Keepalived,
     /// `holdfast-agent`, with manifests in a folder.
@@ -13,7 +13,7 @@ pub enum Contender {
 
 impl Contender {
     /// Both, the one first that was last in the run before: what the machine does in the meantime hits both alike.
-    pub fn in_turn(run: usize) -> [Self; 2] {
+    pub(super) fn in_turn(run: usize) -> [Self; 2] {
         let both = [Self::Keepalived, Self::Holdfast];
         if run.is_multiple_of(2) {
             both

@@ -7,33 +7,33 @@ use crate::lab::KeepalivedInstance;
 use crate::lab::keepalived;
 
 /// Priority of node `a`, which is preferred.
-pub const PREFERRED: u8 = 200;
+pub(super) const PREFERRED: u8 = 200;
 /// Priority of node `b`.
-pub const OTHER: u8 = 100;
+pub(super) const OTHER: u8 = 100;
 
 /// How many VIPs a LAN has: each needs a virtual router ID of its own, and there are 255.
-pub const ON_A_LAN: u8 = 250;
+pub(super) const ON_A_LAN: u8 = 250;
 
 /// The program that a health check watches.
-pub const SERVICE: &str = "bench-service";
+pub(super) const SERVICE: &str = "bench-service";
 
 /// One VIP, which is elected on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vip {
+pub(super) struct Vip {
     /// It is on `eth<lan>`.
-    pub lan: u8,
+    pub(super) lan: u8,
     /// Unique on its LAN.
-    pub virtual_router_id: u8,
+    pub(super) virtual_router_id: u8,
     /// A host address.
-    pub address: Ipv4Addr,
+    pub(super) address: Ipv4Addr,
 }
 
 impl Vip {
     /// The only one: 10.77.0.100 with VRID 51 on LAN 0.
-    pub const ONLY: Self = Self { lan: 0, virtual_router_id: 51, address: Ipv4Addr::new(10, 77, 0, 100) };
+    pub(super) const ONLY: Self = Self { lan: 0, virtual_router_id: 51, address: Ipv4Addr::new(10, 77, 0, 100) };
 
     /// The first `count` of many, [`ON_A_LAN`] on each LAN, beside the nodes' networks: those have no room for so many.
-    pub fn many(count: usize) -> Vec<Self> {
+    pub(super) fn many(count: usize) -> Vec<Self> {
         let on_lan =
             |lan| (1..=ON_A_LAN).map(move |id| Self { lan, virtual_router_id: id, address: [10, 90, lan, id].into() });
         (0..=u8::MAX).flat_map(on_lan).take(count).collect()
@@ -42,7 +42,7 @@ impl Vip {
 
 /// What silences an agent's addresses when it is dead or stuck; keepalived has no such thing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fencing {
+pub(super) enum Fencing {
     /// Holdfast's default.
     #[default]
     Overlap,
@@ -52,7 +52,7 @@ pub enum Fencing {
 
 /// What the end of the service does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
+pub(super) enum Check {
     /// The node gives its address up.
     Fault,
     /// The node's priority falls below the other's.
@@ -70,50 +70,50 @@ impl Check {
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Election {
+pub(super) struct Election {
     /// Time between two adverts.
-    pub interval: Duration,
+    pub(super) interval: Duration,
     /// The VIPs.
-    pub vips: Vec<Vip>,
+    pub(super) vips: Vec<Vip>,
     /// Whether a better node takes a VIP from a living master.
-    pub preempts: bool,
+    pub(super) preempts: bool,
     /// Holdfast only.
-    pub fencing: Fencing,
+    pub(super) fencing: Fencing,
     /// Whether [`SERVICE`] is watched.
-    pub check: Option<Check>,
+    pub(super) check: Option<Check>,
     /// Whether keepalived asks for real-time scheduling (`vrrp_rt_priority`), which Holdfast does by itself.
-    pub realtime_keepalived: bool,
+    pub(super) realtime_keepalived: bool,
 }
 
 impl Election {
     /// Of these VIPs, with everything else as it is by default.
-    pub fn of(interval: Duration, vips: Vec<Vip>) -> Self {
+    pub(super) fn of(interval: Duration, vips: Vec<Vip>) -> Self {
         let fencing = Fencing::default();
         Self { interval, vips, preempts: true, fencing, check: None, realtime_keepalived: false }
     }
 
     /// Of the only one.
-    pub fn single(interval: Duration) -> Self {
+    pub(super) fn single(interval: Duration) -> Self {
         Self::of(interval, vec![Vip::ONLY])
     }
 
     /// How long the backup waits after priority 0.
-    pub fn skew(&self) -> Duration {
+    pub(super) fn skew(&self) -> Duration {
         self.interval * (256 - u32::from(OTHER)) / 256
     }
 
     /// How long the backup waits after the last advert: the bound of a node crash.
-    pub fn master_down(&self) -> Duration {
+    pub(super) fn master_down(&self) -> Duration {
         self.interval * 3 + self.skew()
     }
 
     /// How many LANs its VIPs are on.
-    pub fn lans(&self) -> u8 {
+    pub(super) fn lans(&self) -> u8 {
         self.vips.iter().map(|vip| vip.lan + 1).max().unwrap_or(1)
     }
 
     /// The manifest of both nodes.
-    pub fn manifest(&self) -> String {
+    pub(super) fn manifest(&self) -> String {
         let mut documents: Vec<String> = self.vips.iter().map(|vip| self.virtual_ip(*vip)).collect();
         if let Some(check) = self.check {
             documents.push(object(
@@ -151,7 +151,7 @@ impl Election {
     }
 
     /// keepalived.conf of the node with this priority. `alive` is the command of the check.
-    pub fn keepalived_conf(&self, priority: u8, alive: &str) -> String {
+    pub(super) fn keepalived_conf(&self, priority: u8, alive: &str) -> String {
         let mut text = String::from("global_defs {\n script_user root\n");
         if self.realtime_keepalived {
             text.push_str(" vrrp_rt_priority 50\n");
@@ -180,7 +180,7 @@ impl Election {
 }
 
 /// The name of a VIP in both configurations.
-pub fn name(vip: Vip) -> String {
+pub(super) fn name(vip: Vip) -> String {
     format!("vip-{}-{}", vip.lan, vip.virtual_router_id)
 }
 

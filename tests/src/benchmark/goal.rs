@@ -7,7 +7,7 @@ use super::unit::Unit;
 
 /// Both parts must hold, as far as they are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Goal {
+pub(super) struct Goal {
     at_most: Option<f64>,
     over_keepalived: Option<f64>,
 }
@@ -15,7 +15,7 @@ pub struct Goal {
 /// What came of a goal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "verdict", content = "by")]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// There is no goal: the figure is there to be known.
     Reported,
     /// It is reached.
@@ -28,32 +28,32 @@ pub enum Verdict {
 
 impl Goal {
     /// Nothing but a report.
-    pub const REPORT: Self = Self { at_most: None, over_keepalived: None };
+    pub(super) const REPORT: Self = Self { at_most: None, over_keepalived: None };
 
     /// No run is above this.
-    pub const fn at_most(limit: f64) -> Self {
+    pub(super) const fn at_most(limit: f64) -> Self {
         Self { at_most: Some(limit), over_keepalived: None }
     }
 
     /// The median is not above keepalived's of the same run by more than `slack`, which is what the measurement resolves.
-    pub const fn not_more_than_keepalived(slack: f64) -> Self {
+    pub(super) const fn not_more_than_keepalived(slack: f64) -> Self {
         Self { at_most: None, over_keepalived: Some(slack) }
     }
 
     /// [`Goal::not_more_than_keepalived`] as well.
     #[must_use]
-    pub const fn and_not_more_than_keepalived(mut self, slack: f64) -> Self {
+    pub(super) const fn and_not_more_than_keepalived(mut self, slack: f64) -> Self {
         self.over_keepalived = Some(slack);
         self
     }
 
     /// The limit that holds for every run.
-    pub fn limit(&self) -> Option<f64> {
+    pub(super) fn limit(&self) -> Option<f64> {
         self.at_most
     }
 
     /// Judges the samples.
-    pub fn judge(&self, keepalived: &Samples, holdfast: &Samples) -> Verdict {
+    pub(super) fn judge(&self, keepalived: &Samples, holdfast: &Samples) -> Verdict {
         if *self == Self::REPORT {
             return Verdict::Reported;
         }
@@ -69,7 +69,7 @@ impl Goal {
     }
 
     /// In words.
-    pub fn describe(&self, unit: Unit) -> String {
+    pub(super) fn describe(&self, unit: Unit) -> String {
         let limit = self.at_most.map(|limit| format!("≤ {}", unit.show(limit)));
         let peer = self.over_keepalived.map(|slack| {
             if slack > 0.0 {

@@ -10,7 +10,7 @@ use crate::lab::{agent, program};
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Machine {
+pub(super) struct Machine {
     kernel: String,
     processor: String,
     cores: usize,
@@ -23,7 +23,7 @@ pub struct Machine {
 
 impl Machine {
     /// This one, now.
-    pub fn read() -> Result<Self> {
+    pub(super) fn read() -> Result<Self> {
         let processors = read("/proc/cpuinfo")?;
         let mut agent = Command::new(agent::binary()?);
         Ok(Self {
@@ -39,7 +39,7 @@ impl Machine {
     }
 
     /// What a table shows.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         vec![
             ("kernel", format!("Linux {}", self.kernel)),
             ("processor", format!("{} cores of {}", self.cores, self.processor)),

@@ -33,7 +33,7 @@ mod usage;
 use anyhow::Result;
 
 pub use self::output::{Output, write};
-pub use self::report::{Findings, table};
+pub use self::report::Findings;
 pub use self::settings::Settings;
 pub use self::subjects::Subject;
 
@@ -51,7 +51,7 @@ pub fn measure(subjects: &[Subject], settings: &Settings, seed: u64, command: St
         // Its own chance, so that a subject alone is as it is among all.
         match subject.measure(settings, &mut Random::new(seed)) {
             Ok(rows) => {
-                eprint!("{}", table(&rows));
+                eprint!("{}", report::table(&rows));
                 findings.rows.extend(rows);
             }
             Err(error) => {

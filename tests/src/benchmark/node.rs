@@ -14,14 +14,14 @@ use super::election::{Election, SERVICE};
 use crate::lab::{Agent, AgentHome, Host, Keepalived, Process, addresses, scratch, wait};
 
 /// For anything that is certain to come.
-pub const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
 /// How often the states of thousands of VIPs are looked at: looking takes time itself.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Node {
+pub(super) struct Node {
     program: Option<Program>,
     service: Option<Process>,
     contender: Contender,
@@ -33,7 +33,7 @@ pub struct Node {
     addresses: Vec<(String, usize)>,
     names: Vec<String>,
     /// The host.
-    pub host: Host,
+    pub(super) host: Host,
 }
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ enum Program {
 
 impl Node {
     /// Nothing runs yet.
-    pub fn new(host: Host, contender: Contender, election: &Election, priority: u8) -> Result<Self> {
+    pub(super) fn new(host: Host, contender: Contender, election: &Election, priority: u8) -> Result<Self> {
         let folder = scratch::folder("service")?;
         // The name of a program is that of its file.
         std::os::unix::fs::symlink("/bin/sleep", folder.path().join(SERVICE)).context("cannot make a service")?;
@@ -68,12 +68,12 @@ impl Node {
     }
 
     /// The agent's folders.
-    pub fn home(&self) -> &AgentHome {
+    pub(super) fn home(&self) -> &AgentHome {
         &self.home
     }
 
     /// Starts the program.
-    pub fn start(&mut self) -> Result<Instant> {
+    pub(super) fn start(&mut self) -> Result<Instant> {
         let start = Instant::now();
         let program = match self.contender {
             Contender::Keepalived => {
@@ -87,13 +87,13 @@ impl Node {
     }
 
     /// Starts the program, and waits until the node has every VIP.
-    pub fn start_as_master(&mut self) -> Result<()> {
+    pub(super) fn start_as_master(&mut self) -> Result<()> {
         self.start()?;
         wait::until(&format!("{} has every VIP", self.host.name()), LONG * 2, || Ok(self.has_all()? || pause()))
     }
 
     /// Starts the program, and waits until it says that it is a backup of every VIP.
-    pub fn start_as_backup(&mut self) -> Result<()> {
+    pub(super) fn start_as_backup(&mut self) -> Result<()> {
         let start = self.start()?;
         let what = format!("{} is a backup", self.host.name());
         wait::until(&what, LONG * 2, || Ok(self.count_backups(start)? == self.names.len() || pause()))
@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// What silences the addresses of an agent, as it says itself.
-    pub fn fencing(&self) -> Result<Option<String>> {
+    pub(super) fn fencing(&self) -> Result<Option<String>> {
         match self.program()? {
             Program::Keepalived(_) => Ok(None),
             Program::Holdfast(agent) => {
@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// How often the program has said since a moment that it is master or backup of something now.
-    pub fn transitions(&self, since: Instant) -> Result<usize> {
+    pub(super) fn transitions(&self, since: Instant) -> Result<usize> {
         let is_transition = |text: &str| match self.contender {
             Contender::Keepalived => text.contains("Entering MASTER STATE") || text.contains("Entering BACKUP STATE"),
             Contender::Holdfast => {
@@ -150,7 +150,7 @@ impl Node {
     }
 
     /// Ends the program with SIGTERM, and waits for its end. Returns the moment before.
-    pub fn terminate(&mut self) -> Result<Instant> {
+    pub(super) fn terminate(&mut self) -> Result<Instant> {
         let program = self.program.take().context("nothing runs")?;
         let event = Instant::now();
         program.process().signal(Signal::SIGTERM)?;
@@ -160,7 +160,7 @@ impl Node {
     }
 
     /// Kills every process of the program. Returns the moment before.
-    pub fn kill(&mut self) -> Result<Instant> {
+    pub(super) fn kill(&mut self) -> Result<Instant> {
         let program = self.program.take().context("nothing runs")?;
         let event = Instant::now();
         match program {
@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// Freezes every process of the program. Returns the moment before.
-    pub fn freeze(&self) -> Result<Instant> {
+    pub(super) fn freeze(&self) -> Result<Instant> {
         let event = Instant::now();
         match self.program()? {
             Program::Keepalived(keepalived) => keepalived.freeze()?,
@@ -181,7 +181,7 @@ impl Node {
     }
 
     /// Undoes [`Node::freeze`]. Returns the moment before.
-    pub fn thaw(&self) -> Result<Instant> {
+    pub(super) fn thaw(&self) -> Result<Instant> {
         let event = Instant::now();
         match self.program()? {
             Program::Keepalived(keepalived) => keepalived.thaw()?,
@@ -191,7 +191,7 @@ impl Node {
     }
 
     /// The processes of the program.
-    pub fn processes(&self) -> Result<Vec<Pid>> {
+    pub(super) fn processes(&self) -> Result<Vec<Pid>> {
         match self.program()? {
             Program::Keepalived(keepalived) => keepalived.processes(),
             Program::Holdfast(agent) => Ok(vec![agent.process().pid()]),
@@ -199,7 +199,7 @@ impl Node {
     }
 
     /// Starts the service that a check watches.
-    pub fn start_service(&mut self) -> Result<()> {
+    pub(super) fn start_service(&mut self) -> Result<()> {
         let mut command = Command::new("/bin/sh");
         // The process that is to be watched must know its number in its own namespace.
         command.args(["-c", "echo $$ > \"$1/pid\"; exec \"$1/$2\" 1000000", "sh"]).arg(self.folder.path()).arg(SERVICE);
@@ -211,7 +211,7 @@ impl Node {
     }
 
     /// Kills the service. Returns the moment before.
-    pub fn kill_service(&mut self) -> Result<Instant> {
+    pub(super) fn kill_service(&mut self) -> Result<Instant> {
         let service = self.service.take().context("no service runs")?;
         let event = Instant::now();
         service.signal(Signal::SIGKILL)?;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// A generator.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
     /// The same seed gives the same numbers.
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// A part of `whole`: at least nothing, less than all.
-    pub fn part_of(&mut self, whole: Duration) -> Duration {
+    pub(super) fn part_of(&mut self, whole: Duration) -> Duration {
         let [.., a, b, c, d] = self.next().to_le_bytes();
         let parts = u128::from(u32::from_le_bytes([a, b, c, d]));
         let nanoseconds = (whole.as_nanos() * parts) >> 32;
@@ -28,7 +28,7 @@ impl Random {
     }
 
     /// One part for each of `runs`, from another stretch of `whole` each: a few runs cover it evenly.
-    pub fn spread_over(&mut self, whole: Duration, runs: usize) -> Vec<Duration> {
+    pub(super) fn spread_over(&mut self, whole: Duration, runs: usize) -> Vec<Duration> {
         let runs = u32::try_from(runs).unwrap_or(u32::MAX);
         let stretch = whole.checked_div(runs).unwrap_or_default();
         (0..runs).map(|run| stretch * run + self.part_of(stretch)).collect()

@@ -9,27 +9,27 @@ use super::unit::Unit;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub(super) struct Row {
     /// What happens, such as `node crash`.
-    pub subject: String,
+    pub(super) subject: String,
     /// What is measured of it, and under which circumstances.
-    pub measure: String,
+    pub(super) measure: String,
     /// What the samples count.
-    pub unit: Unit,
+    pub(super) unit: Unit,
     /// Keepalived's samples; empty where it has no such thing.
-    pub keepalived: Samples,
+    pub(super) keepalived: Samples,
     /// Holdfast's samples.
-    pub holdfast: Samples,
+    pub(super) holdfast: Samples,
     /// What Holdfast shall reach.
-    pub goal: Goal,
+    pub(super) goal: Goal,
     /// The plot that shows it, and as which category.
-    pub plot: Option<(Plot, String)>,
+    pub(super) plot: Option<(Plot, String)>,
 }
 
 /// A plot of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Plot {
+pub(super) enum Plot {
     /// Probes lost in a planned stop, by interval.
     PlannedStop,
     /// Gap of a node crash, by interval.
@@ -44,20 +44,20 @@ pub enum Plot {
 
 impl Row {
     /// Without samples yet.
-    pub fn new(subject: &str, measure: impl Into<String>, unit: Unit, goal: Goal) -> Self {
+    pub(super) fn new(subject: &str, measure: impl Into<String>, unit: Unit, goal: Goal) -> Self {
         let (keepalived, holdfast) = (Samples::default(), Samples::default());
         Self { subject: subject.to_owned(), measure: measure.into(), unit, keepalived, holdfast, goal, plot: None }
     }
 
     /// Shown in `plot` as `category`.
     #[must_use]
-    pub fn plotted(mut self, plot: Plot, category: impl Into<String>) -> Self {
+    pub(super) fn plotted(mut self, plot: Plot, category: impl Into<String>) -> Self {
         self.plot = Some((plot, category.into()));
         self
     }
 
     /// Adds a sample.
-    pub fn add(&mut self, contender: Contender, figure: f64) {
+    pub(super) fn add(&mut self, contender: Contender, figure: f64) {
         match contender {
             Contender::Keepalived => self.keepalived.push(figure),
             Contender::Holdfast => self.holdfast.push(figure),
@@ -65,7 +65,7 @@ impl Row {
     }
 
     /// The samples of one program.
-    pub fn samples(&self, contender: Contender) -> &Samples {
+    pub(super) fn samples(&self, contender: Contender) -> &Samples {
         match contender {
             Contender::Keepalived => &self.keepalived,
             Contender::Holdfast => &self.holdfast,
@@ -73,7 +73,7 @@ impl Row {
     }
 
     /// What came of the goal.
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         self.goal.judge(&self.keepalived, &self.holdfast)
     }
 }

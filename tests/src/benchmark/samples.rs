@@ -7,27 +7,27 @@ use serde::Serialize;
 /// One figure a run, in the order of the runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Samples(Vec<f64>);
+pub(super) struct Samples(Vec<f64>);
 
 /// What a table shows of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
+pub(super) struct Summary {
     /// The middle one, or the mean of the two in the middle.
-    pub median: f64,
+    pub(super) median: f64,
     /// The smallest.
-    pub least: f64,
+    pub(super) least: f64,
     /// The largest.
-    pub most: f64,
+    pub(super) most: f64,
 }
 
 impl Samples {
     /// Adds the figure of one more run.
-    pub fn push(&mut self, figure: f64) {
+    pub(super) fn push(&mut self, figure: f64) {
         self.0.push(figure);
     }
 
     /// Median and range; `None` if there was no run.
-    pub fn summary(&self) -> Option<Summary> {
+    pub(super) fn summary(&self) -> Option<Summary> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         let (least, most) = (*sorted.first()?, *sorted.last()?);
@@ -37,7 +37,7 @@ impl Samples {
     }
 
     /// How many runs there were.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 }
@@ -49,17 +49,17 @@ impl FromIterator<f64> for Samples {
 }
 
 /// A duration in milliseconds.
-pub fn milliseconds(duration: Duration) -> f64 {
+pub(super) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
 /// Time from `earlier` to `later` in milliseconds; negative if they are the other way round.
-pub fn milliseconds_from(earlier: std::time::Instant, later: std::time::Instant) -> f64 {
+pub(super) fn milliseconds_from(earlier: std::time::Instant, later: std::time::Instant) -> f64 {
     milliseconds(later.saturating_duration_since(earlier)) - milliseconds(earlier.saturating_duration_since(later))
 }
 
 /// A count as a figure.
-pub fn count(number: usize) -> f64 {
+pub(super) fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 

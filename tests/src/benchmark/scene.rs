@@ -11,26 +11,26 @@ use super::node::{LONG, Node};
 use crate::lab::{Capture, Host, Lan, Prober};
 
 /// The only VIP.
-pub const VIP: IpAddr = IpAddr::V4(Vip::ONLY.address);
+pub(super) const VIP: IpAddr = IpAddr::V4(Vip::ONLY.address);
 
 /// See the module.
 #[derive(Debug)]
-pub struct Scene {
+pub(super) struct Scene {
     /// Preferred by priority.
-    pub a: Node,
+    pub(super) a: Node,
     /// The other one.
-    pub b: Node,
+    pub(super) b: Node,
     /// Attached to every LAN.
-    pub client: Host,
+    pub(super) client: Host,
     /// Attached to LAN 0.
-    pub observer: Host,
+    pub(super) observer: Host,
     /// LAN n is `eth<n>` of every host.
-    pub lans: Vec<Lan>,
+    pub(super) lans: Vec<Lan>,
 }
 
 impl Scene {
     /// Nobody runs yet.
-    pub fn new(contender: Contender, election: &Election) -> Result<Self> {
+    pub(super) fn new(contender: Contender, election: &Election) -> Result<Self> {
         let mut first = Lan::new()?;
         let (a, b) = (first.node("a")?, first.node("b")?);
         let (client, observer) = (first.client("client")?, first.client("observer")?);
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     /// `a` is master of everything, and `b` is backup.
-    pub fn elected(contender: Contender, election: &Election) -> Result<Self> {
+    pub(super) fn elected(contender: Contender, election: &Election) -> Result<Self> {
         let mut scene = Self::new(contender, election)?;
         // One after the other: without preemption the first one stays master.
         scene.a.start_as_master()?;
@@ -65,17 +65,17 @@ impl Scene {
     }
 
     /// Probes the only VIP, which `a` answers.
-    pub fn probe(&self) -> Result<Prober> {
+    pub(super) fn probe(&self) -> Result<Prober> {
         Prober::start_at(&self.client, VIP, &self.a.host, LONG)
     }
 
     /// Records the election of LAN 0 as the client sees it.
-    pub fn capture(&self) -> Result<Capture> {
+    pub(super) fn capture(&self) -> Result<Capture> {
         Capture::start(self.client.namespace(), "eth0")
     }
 
     /// Waits until so long after an advert of `a`.
-    pub fn wait_for_phase(&self, capture: &Capture, phase: Duration) -> Result<()> {
+    pub(super) fn wait_for_phase(&self, capture: &Capture, phase: Duration) -> Result<()> {
         let (since, mac) = (Instant::now(), self.a.host.mac());
         let advert = capture.wait_for("an advert of a", LONG, |frame| {
             frame.at >= since && frame.advert().is_some() && frame.source() == Some(mac)
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     /// Silently takes `a` off LAN 0, and ends everything that runs there. Returns the moment before.
-    pub fn crash_a(&mut self) -> Result<Instant> {
+    pub(super) fn crash_a(&mut self) -> Result<Instant> {
         let event = Instant::now();
         if let Some(lan) = self.lans.first() {
             lan.unplug(&self.a.host)?;

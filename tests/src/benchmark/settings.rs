@@ -69,7 +69,7 @@ impl Settings {
 }
 
 /// `1 s`, `100 ms`.
-pub fn shown(interval: Duration) -> String {
+pub(super) fn shown(interval: Duration) -> String {
     if interval.subsec_nanos() == 0 {
         format!("{} s", interval.as_secs())
     } else {

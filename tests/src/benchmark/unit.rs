@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// The unit of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Unit {
+pub(super) enum Unit {
     /// Probes that are sent a millisecond apart and had no answer within 50 ms.
     #[serde(rename = "probes lost")]
     Probes,
@@ -27,7 +27,7 @@ pub enum Unit {
 
 impl Unit {
     /// `0`, `12`, `3.4 ms`, `23 %`: as many digits as can be read.
-    pub fn show(self, figure: f64) -> String {
+    pub(super) fn show(self, figure: f64) -> String {
         let unit = match self {
             Self::Probes | Self::Count => "",
             Self::Milliseconds => " ms",

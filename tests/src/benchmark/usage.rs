@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::samples::count;
 
 /// Time on a processor of all threads of these processes.
-pub fn processor_time(processes: &[Pid]) -> Result<Duration> {
+pub(super) fn processor_time(processes: &[Pid]) -> Result<Duration> {
     processes.iter().map(|pid| processor_time_of(*pid)).sum()
 }
 
@@ -31,12 +31,12 @@ fn first_nanoseconds(schedstat: &str) -> Option<Duration> {
 }
 
 /// Part of one core, in percent, since an earlier look.
-pub fn percent(earlier: Duration, later: Duration, begun: Instant) -> f64 {
+pub(super) fn percent(earlier: Duration, later: Duration, begun: Instant) -> f64 {
     later.saturating_sub(earlier).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0
 }
 
 /// Resident memory of these processes in MiB; pages that they share count for each of them.
-pub fn resident(processes: &[Pid]) -> Result<f64> {
+pub(super) fn resident(processes: &[Pid]) -> Result<f64> {
     let mut sum = 0.0;
     for pid in processes {
         let path = format!("/proc/{pid}/status");

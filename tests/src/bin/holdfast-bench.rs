@@ -88,8 +88,8 @@ fn main() -> Result<ExitCode> {
     eprintln!("seed {seed}");
     let findings = benchmark::measure(&subjects, &settings, seed, arguments.command)?;
     benchmark::write(&findings, &Output { markdown: arguments.markdown, json: arguments.json })?;
-    println!("{}", benchmark::table(&findings.rows));
-    Ok(if findings.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{}", findings.table());
+    Ok(if findings.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Short enough to be typed again.

@@ -6,7 +6,7 @@ use super::Findings;
 use crate::benchmark::row::Row;
 
 /// The whole report.
-pub fn json(findings: &Findings) -> Value {
+pub(in crate::benchmark) fn json(findings: &Findings) -> Value {
     json!({
         "machine": findings.machine,
         "command": findings.command,

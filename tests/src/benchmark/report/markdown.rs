@@ -10,15 +10,15 @@ use crate::benchmark::unit::Unit;
 
 /// A picture beside the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Illustration {
+pub(in crate::benchmark) struct Illustration {
     /// What it shows.
-    pub title: String,
+    pub(in crate::benchmark) title: String,
     /// Where it lies, as seen from the page.
-    pub path: String,
+    pub(in crate::benchmark) path: String,
 }
 
 /// The whole page.
-pub fn markdown(findings: &Findings, method: &str, illustrations: &[Illustration]) -> String {
+pub(in crate::benchmark) fn markdown(findings: &Findings, method: &str, illustrations: &[Illustration]) -> String {
     let mut page = format!(
         "# Benchmarks\n\nHoldfast and keepalived, measured side by side in the same run on the same work. This page is written by \
          the program that measured: `{}`.\n\n## The machine\n\n{}\n## Method\n\n{}\n\n## Results\n\n{}\n{}",
@@ -71,7 +71,7 @@ fn miss(row: &Row, verdict: Verdict) -> Option<String> {
 }
 
 /// The table of all rows.
-pub fn table(rows: &[Row]) -> String {
+pub(in crate::benchmark) fn table(rows: &[Row]) -> String {
     let mut text =
         "| what | measure | keepalived | Holdfast | goal | reached |\n| --- | --- | --- | --- | --- | --- |\n"
             .to_owned();

@@ -18,24 +18,36 @@ mod svg;
 use super::machine::Machine;
 use super::row::Row;
 
-pub use self::json::json;
-pub use self::markdown::{Illustration, markdown, table};
-pub use self::plots::pictures;
-pub use self::prose::{METHOD, limits};
+pub(super) use self::json::json;
+pub(super) use self::markdown::{Illustration, markdown, table};
+pub(super) use self::plots::pictures;
+pub(super) use self::prose::{METHOD, limits};
 
 /// Everything that a report tells.
 #[derive(Clone, Debug)]
 pub struct Findings {
     /// What it was measured on.
-    pub machine: Machine,
+    pub(super) machine: Machine,
     /// How the program was called.
-    pub command: String,
+    pub(super) command: String,
     /// What chance was made from.
-    pub seed: u64,
+    pub(super) seed: u64,
     /// The measures.
-    pub rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     /// What must be known to read them.
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Subjects that could not be measured, and why.
-    pub failures: Vec<String>,
+    pub(super) failures: Vec<String>,
+}
+
+impl Findings {
+    /// The table of all measures, in Markdown.
+    pub fn table(&self) -> String {
+        table(&self.rows)
+    }
+
+    /// True if every subject could be measured.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty()
+    }
 }

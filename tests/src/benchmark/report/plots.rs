@@ -7,13 +7,13 @@ use crate::benchmark::unit::Unit;
 
 /// A picture with its file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub(in crate::benchmark) struct Picture {
     /// Without a folder.
-    pub file: &'static str,
+    pub(in crate::benchmark) file: &'static str,
     /// What it shows.
-    pub title: &'static str,
+    pub(in crate::benchmark) title: &'static str,
     /// The SVG.
-    pub svg: String,
+    pub(in crate::benchmark) svg: String,
 }
 
 const ALL: [(Plot, &str, &str, Scale); 5] = [
@@ -35,7 +35,7 @@ const ALL: [(Plot, &str, &str, Scale); 5] = [
 ];
 
 /// The pictures of these rows; none of what was not measured.
-pub fn pictures(rows: &[Row]) -> Vec<Picture> {
+pub(in crate::benchmark) fn pictures(rows: &[Row]) -> Vec<Picture> {
     ALL.into_iter()
         .filter_map(|(plot, file, title, scale)| {
             let groups: Vec<(Unit, Group)> = rows.iter().filter_map(|row| group(row, plot)).collect();

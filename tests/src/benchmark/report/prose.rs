@@ -1,7 +1,7 @@
 //! What a reader must know beside the figures.
 
 /// How it was measured.
-pub const METHOD: &str = "\
+pub(in crate::benchmark) const METHOD: &str = "\
 - Nodes, client and a second host that looks on are network namespaces on bridges, on one machine. One program at a time runs on both
   nodes, and the two take turns, run by run. Both elect with VRRPv3 over IPv4, by multicast, with the same intervals, priority 200 on
   node `a` and 100 on node `b`. keepalived runs as Debian ships it, with one `vrrp_instance` a VIP; Holdfast runs with manifests in a
@@ -24,7 +24,7 @@ pub const METHOD: &str = "\
 - A goal with a limit must hold in every run; one that compares with keepalived, for the median.";
 
 /// What the figures do not show.
-pub fn limits() -> Vec<String> {
+pub(in crate::benchmark) fn limits() -> Vec<String> {
     [
         "Virtual Ethernet on one machine has no latency to speak of and loses nothing. A switch adds its own time before it has learned \
          where an address is.",

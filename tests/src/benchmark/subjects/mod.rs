@@ -74,7 +74,7 @@ impl Subject {
     ];
 
     /// Measures it. Says on standard error what it is doing.
-    pub fn measure(self, settings: &Settings, random: &mut Random) -> Result<Vec<Row>> {
+    pub(super) fn measure(self, settings: &Settings, random: &mut Random) -> Result<Vec<Row>> {
         match self {
             Self::Moves => moves::measure(settings, random),
             Self::Crash => crash::measure(settings, random),
