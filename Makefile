@@ -6,6 +6,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+BENCH = $(TARGET_DIR)/release/holdfast-bench $(if $(SEED),--seed $(SEED))
 SIMULATE := cargo run --quiet -p holdfast-vrrp --features sim --bin simulate --
 INSTRUCTIONS := cargo bench --quiet -p holdfast-vrrp --bench instructions --
 FUZZ := node-agent/vrrp/fuzz
@@ -18,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim instructions soak replay fuzz suite suite-kubernetes figures bench-core instructions-baseline crds fmt clean \
+.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim instructions soak replay fuzz suite suite-kubernetes figures bench bench-quick bench-build bench-core instructions-baseline crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -136,6 +137,16 @@ figures: packages kubernetes ## measure what Holdfast costs a cluster, as a tabl
 	cargo build --release -p holdfast-operator -p holdfast-node-agent -p holdfast-tests \
 		--bin holdfast-operator --bin holdfast-agent --bin holdfast-figures
 	$(TARGET_DIR)/release/holdfast-figures $(ARGS)
+
+bench: BENCH_REPORT ?= $(if $(ARGS),$(TARGET_DIR)/bench/benchmarks,docs/benchmarks)
+bench: bench-build ## measure Holdfast and keepalived side by side, into docs/benchmarks.md (as root): about 40 minutes; ARGS=crash for one subject; SEED=n
+	$(BENCH) --command 'make bench$(if $(ARGS), ARGS="$(ARGS)")' --markdown $(BENCH_REPORT).md --json $(BENCH_REPORT).json $(ARGS)
+
+bench-quick: bench-build ## the same with a few runs, printed (as root): less than 5 minutes
+	$(BENCH) --quick --command 'make bench-quick$(if $(ARGS), ARGS="$(ARGS)")' --markdown $(TARGET_DIR)/bench/quick.md --json $(TARGET_DIR)/bench/quick.json $(ARGS)
+
+bench-build: packages
+	cargo build --release -p holdfast-node-agent -p holdfast-tests --bin holdfast-agent --bin holdfast-bench
 
 bench-core: packages ## how long the core takes, by the clock; ARGS=handle for some cases
 	cargo bench -p holdfast-vrrp --bench timings -- $(ARGS)

@@ -3,9 +3,11 @@
 //! [`lab`] builds networks out of Linux namespaces, breaks them, and measures what a client notices. It knows the real
 //! programs (`holdfast-agent`, keepalived, nginx) only as processes: nothing here may use the agent's own modules, so a
 //! mistake in them cannot hide itself in its test. [`cluster`] runs the real Kubernetes.
-//! [`images`] packs what is deployed there. [`figures`] measures what Holdfast costs.
+//! [`images`] packs what is deployed there. [`figures`] measures what Holdfast costs, and
+//! [`benchmark`] how it compares.
 #![forbid(unsafe_code)]
 
+pub mod benchmark;
 pub mod cluster;
 pub mod demo;
 pub mod demo_standalone;

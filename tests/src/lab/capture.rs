@@ -41,6 +41,16 @@ impl Capture {
     /// Records the frames that `wanted` picks.
     pub fn with_filter(namespace: &Namespace, interface: &str, wanted: fn(&Frame) -> bool) -> Result<Self> {
         let socket = namespace.run(|| PacketSocket::open(interface))?;
+        Self::of_socket(socket, wanted)
+    }
+
+    /// Records ARP that arrives, and disturbs nobody where thousands of other frames pass.
+    pub fn of_arp(namespace: &Namespace, interface: &str) -> Result<Self> {
+        let socket = namespace.run(|| PacketSocket::open_for(interface, ARP))?;
+        Self::of_socket(socket, |_| true)
+    }
+
+    fn of_socket(socket: PacketSocket, wanted: fn(&Frame) -> bool) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let recorder = Arc::clone(&shared);
         let thread = thread::spawn(move || recorder.record(&socket, wanted));

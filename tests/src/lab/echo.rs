@@ -45,8 +45,21 @@ pub fn answered(frame: &Frame, target: IpAddr, identifier: Identifier) -> Option
     if !matches!((packet.protocol, packet.payload.first()), (ICMP, Some(0)) | (ICMPV6, Some(129))) {
         return None;
     }
-    let is_ours = packet.payload.get(4..6)? == identifier.0.to_be_bytes() && packet.payload.get(8..16)? == MAGIC;
-    let number = packet.payload.get(16..)?.first_chunk().copied().map(u64::from_be_bytes);
+    number(packet.payload, identifier)
+}
+
+/// As [`answered`], for an IPv4 packet of any source, as a raw socket delivers it.
+pub fn number_of(packet: &[u8], identifier: Identifier) -> Option<u64> {
+    let message = packet.get(usize::from(packet.first()? & 0x0f) * 4..)?;
+    if message.first() != Some(&0) {
+        return None;
+    }
+    number(message, identifier)
+}
+
+fn number(message: &[u8], identifier: Identifier) -> Option<u64> {
+    let is_ours = message.get(4..6)? == identifier.0.to_be_bytes() && message.get(8..16)? == MAGIC;
+    let number = message.get(16..)?.first_chunk().copied().map(u64::from_be_bytes);
     number.filter(|_| is_ours)
 }
 
@@ -60,5 +73,15 @@ mod tests {
         assert_eq!(checksum::internet(&bytes), [0, 0]);
         assert_eq!(bytes[..2], [8, 0]);
         assert_eq!(bytes[4..], *b"\x12\x34\x07\x08holdfast\x01\x02\x03\x04\x05\x06\x07\x08");
+    }
+
+    #[test]
+    fn a_raw_packet_is_an_answer_only_if_it_is_one_of_ours() {
+        let mut packet = [vec![0x45; 20], request(IpAddr::from([10, 77, 0, 100]), Identifier(7), 42)].concat();
+        assert_eq!(number_of(&packet, Identifier(7)), None, "a request");
+        packet[20] = 0;
+        assert_eq!(number_of(&packet, Identifier(7)), Some(42));
+        assert_eq!(number_of(&packet, Identifier(8)), None);
+        assert_eq!(number_of(&packet[..30], Identifier(7)), None);
     }
 }

@@ -47,6 +47,8 @@ pub struct KeepalivedInstance {
     pub unicast_peers: Vec<IpAddr>,
     /// Whether a router of lower priority keeps the VIP (`nopreempt`).
     pub nopreempt: bool,
+    /// Further lines of the block, as they are.
+    pub more: Vec<String>,
 }
 
 impl KeepalivedInstance {
@@ -63,6 +65,7 @@ impl KeepalivedInstance {
             password: None,
             unicast_peers: Vec::new(),
             nopreempt: false,
+            more: Vec::new(),
         }
     }
 
@@ -85,6 +88,7 @@ impl KeepalivedInstance {
         if !self.unicast_peers.is_empty() {
             lines.push(format!("unicast_peer {{\n{} }}", block(&self.unicast_peers)));
         }
+        lines.extend_from_slice(&self.more);
         lines.push(format!("virtual_ipaddress {{\n{} }}", block(&self.addresses)));
         format!("vrrp_instance {} {{\n {}\n}}\n", self.name, lines.join("\n "))
     }
@@ -157,13 +161,36 @@ impl Keepalived {
     pub fn kill(&self) -> Result<Exit> {
         // A running parent would start a killed child anew, and a dead one would end it in order.
         self.process.signal(Signal::SIGSTOP)?;
+        self.signal_children(Signal::SIGKILL)?;
+        self.process.kill_group()
+    }
+
+    /// Freezes the daemon and its children (SIGSTOP).
+    pub fn freeze(&self) -> Result<()> {
+        self.process.signal(Signal::SIGSTOP)?;
+        self.signal_children(Signal::SIGSTOP)
+    }
+
+    /// Undoes [`Keepalived::freeze`], the children first.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal_children(Signal::SIGCONT)?;
+        self.process.signal(Signal::SIGCONT)
+    }
+
+    /// The daemon and its children.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        let parent = self.process.pid();
+        Ok([vec![parent], children(parent)?].concat())
+    }
+
+    fn signal_children(&self, signal: Signal) -> Result<()> {
         for child in children(self.process.pid())? {
-            match kill(child, Signal::SIGKILL) {
+            match kill(child, signal) {
                 Ok(()) | Err(Errno::ESRCH) => {}
-                Err(error) => bail!("cannot kill keepalived's child {child}: {error}"),
+                Err(error) => bail!("cannot send {signal} to keepalived's child {child}: {error}"),
             }
         }
-        self.process.kill_group()
+        Ok(())
     }
 
     /// The process of the parent.

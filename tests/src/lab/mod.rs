@@ -10,6 +10,7 @@
 //! | `mac`, `frame`, `checksum`, `craft` | Ethernet frames: read and written |
 //! | `packet_socket`, `capture` | frames as they were on the wire, with the kernel's timestamps |
 //! | `pace`, `echo`, `probe`, `probe_report` | the client that asks a VIP every millisecond, and what it lost |
+//! | `echo_sweep` | a client that asks many VIPs in turn |
 //! | `holders`, `holder_report` | who answers for a VIP, as a second host sees it |
 //! | `stall` | how long the machine itself holds everybody up |
 //! | `addresses`, `address_message` | addresses of a node's interface, and the moment at which they come and go |
@@ -27,6 +28,7 @@ pub mod capture;
 pub mod checksum;
 pub mod craft;
 pub mod echo;
+pub mod echo_sweep;
 pub mod fault;
 pub mod frame;
 pub mod holder_report;

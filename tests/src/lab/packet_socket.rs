@@ -48,8 +48,13 @@ pub struct Received {
 impl PacketSocket {
     /// Opens the socket on `interface` of the calling thread's network namespace: call it inside `Namespace::run`.
     pub fn open(interface: &str) -> Result<Self> {
+        Self::open_for(interface, EVERY_PROTOCOL)
+    }
+
+    /// As [`PacketSocket::open`], for arriving frames of one Ethernet type: the others cost nothing, and there may be many.
+    pub fn open_for(interface: &str, ether_type: u16) -> Result<Self> {
         let address = link_address(interface)?;
-        let protocol = Protocol::from(i32::from(EVERY_PROTOCOL.to_be()));
+        let protocol = Protocol::from(i32::from(ether_type.to_be()));
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("cannot open a packet socket")?;
         bind(socket.as_raw_fd(), &address).with_context(|| format!("cannot bind a packet socket to {interface}"))?;
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("cannot enlarge the receive buffer")?;

@@ -1,0 +1,118 @@
+//! Everything on a node with many VIPs is killed at once: when does each of them live on the other node? The answer is the
+//! gratuitous ARP that a client receives. What the kernel alone would take for as many addresses is the floor.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::{ANNOUNCED, INTERVAL, say};
+use crate::benchmark::contender::Contender;
+use crate::benchmark::election::{Election, Vip};
+use crate::benchmark::goal::Goal;
+use crate::benchmark::random::Random;
+use crate::benchmark::row::{Plot, Row};
+use crate::benchmark::samples::{count, milliseconds, milliseconds_from};
+use crate::benchmark::scene::Scene;
+use crate::benchmark::settings::Settings;
+use crate::benchmark::unit::Unit;
+use crate::lab::{Capture, Mac, Namespace};
+
+/// For as many as 2000: the last one after the detection bound.
+const LAST: f64 = 250.0;
+
+/// How long all of them may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) fn measure(settings: &Settings, random: &mut Random) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for size in &settings.sizes {
+        let row = |measure: &str, unit, goal| {
+            Row::new("mass failover: node crash, A = 100 ms", format!("{size} VIPs: {measure}"), unit, goal)
+        };
+        let goal = Goal::at_most(LAST).and_not_more_than_keepalived(0.0);
+        let mut last = row("last VIP after the detection bound 3A+S", Unit::Milliseconds, goal)
+            .plotted(Plot::MassFailover, size.to_string());
+        let mut median = row("median VIP after the crash", Unit::Milliseconds, Goal::REPORT);
+        let mut each = row("first to last VIP, per VIP", Unit::Microseconds, Goal::REPORT);
+        for (run, phase) in random.spread_over(INTERVAL, settings.long_runs).into_iter().enumerate() {
+            for contender in Contender::in_turn(run) {
+                say!("{size} VIPs, run {}: {contender}", run + 1);
+                let seen = crash(contender, *size, phase)?;
+                last.add(contender, seen.last);
+                median.add(contender, seen.median);
+                each.add(contender, seen.each);
+            }
+        }
+        say!("{size} addresses by `ip -batch`");
+        let mut floor =
+            row("the kernel's floor: `ip -batch`, per address (both columns)", Unit::Microseconds, Goal::REPORT);
+        for _ in 0..settings.long_runs {
+            let each = kernel_floor(*size)?;
+            floor.add(Contender::Keepalived, each);
+            floor.add(Contender::Holdfast, each);
+        }
+        rows.extend([last, median, each, floor]);
+    }
+    Ok(rows)
+}
+
+/// Milliseconds; microseconds for each.
+struct Seen {
+    last: f64,
+    median: f64,
+    each: f64,
+}
+
+fn crash(contender: Contender, size: usize, phase: Duration) -> Result<Seen> {
+    let election = Election::of(INTERVAL, Vip::many(size));
+    let mut scene = Scene::elected(contender, &election)?;
+    sleep(ANNOUNCED + phase);
+    let captures: Vec<Capture> = (0..election.lans())
+        .map(|lan| Capture::of_arp(scene.client.namespace(), &format!("eth{lan}")))
+        .collect::<Result<_>>()?;
+    let event = Instant::now();
+    scene.a.host.kill_everything();
+    let mut first_seen = BTreeMap::new();
+    while first_seen.len() < size {
+        ensure!(event.elapsed() < LIMIT, "only {} of {size} VIPs moved", first_seen.len());
+        sleep(Duration::from_millis(250));
+        first_seen = announced(&captures, &scene, event)?;
+    }
+    let mut times: Vec<Instant> = first_seen.into_values().collect();
+    times.sort();
+    let at = |place: usize| times.get(place).copied().unwrap_or(event);
+    let (first, middle, last) = (at(0), at(size / 2), at(size.saturating_sub(1)));
+    Ok(Seen {
+        last: milliseconds_from(event + election.master_down(), last),
+        median: milliseconds_from(event, middle),
+        each: milliseconds(last.saturating_duration_since(first)) * 1e3 / count(size),
+    })
+}
+
+/// When the other node announced each VIP for the first time.
+fn announced(captures: &[Capture], scene: &Scene, since: Instant) -> Result<BTreeMap<IpAddr, Instant>> {
+    let mut first = BTreeMap::new();
+    for (lan, capture) in (0..=u8::MAX).zip(captures) {
+        let new = Mac::of_host(lan, scene.b.host.number());
+        for frame in capture.matching(|frame| frame.at >= since && frame.source() == Some(new))? {
+            if let Some(address) = frame.announced() {
+                let seen = first.entry(address).or_insert(frame.at);
+                *seen = frame.at.min(*seen);
+            }
+        }
+    }
+    Ok(first)
+}
+
+/// Microseconds for each address, in a namespace of their own.
+fn kernel_floor(size: usize) -> Result<f64> {
+    let namespace = Namespace::network("floor")?;
+    namespace.ip_batch("link add eth0 type dummy\nlink set eth0 up\n")?;
+    let lines: String = Vip::many(size).iter().map(|vip| format!("addr add {}/32 dev eth0\n", vip.address)).collect();
+    let start = Instant::now();
+    namespace.ip_batch(&lines)?;
+    Ok(milliseconds(start.elapsed()) * 1e3 / count(size))
+}
