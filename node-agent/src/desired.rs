@@ -74,6 +74,12 @@ impl Fencing {
     }
 }
 
+/// For how long a release, an advert of priority 0, keeps the addresses alive: as long as they are held for a successor,
+/// which is given by that bound. Whoever leaves in order answers until it is sure that another does.
+pub fn release_timeout(bound: Duration) -> Duration {
+    bound + TAKEOVER
+}
+
 /// A virtual address as it stands on the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DesiredAddress {

@@ -65,6 +65,9 @@ pub enum Completed {
     Fence(FenceNews),
 }
 
+/// An address on an interface.
+type Place = (InterfaceIndex, IpAddr);
+
 /// What is to be known of the fence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FenceNews {
@@ -251,27 +254,32 @@ impl Worker {
     /// All of them are fenced at once: a change of the fence costs more than what is in it.
     fn program(&mut self, tasks: &[Task]) {
         let last: HashMap<_, _> = tasks.iter().map(|task| (place(&task.request.placement()), task)).collect();
-        let stays = |task: &Task| !matches!(task.request, AddressRequest::Remove(_));
-        let kept = last.values().filter(|task| stays(task));
+        let kept = last.values().filter(|task| !matches!(task.request, AddressRequest::Remove(_)));
         let kept: Vec<_> = kept.filter_map(|task| guarded(&task.request.placement(), task.guard)).collect();
         self.fence_off(&kept);
+        let mut present = HashMap::new();
         for some in tasks.chunks(REQUESTS_AT_ONCE) {
             if self.shared.stopped.load(Ordering::Relaxed) {
                 return;
             }
-            self.program_addresses(&some.iter().map(|task| task.request).collect::<Vec<_>>());
+            let requests: Vec<_> = some.iter().map(|task| task.request).collect();
+            self.program_addresses(&requests, &mut present);
         }
-        let gone = last.iter().filter(|(_, task)| !stays(task) || task.guard.is_none());
-        let gone: Vec<_> = gone.map(|(place, _)| *place).collect();
+        let is_gone = |place: &Place, task: &Task| task.guard.is_none() || present.get(place) == Some(&false);
+        let gone: Vec<_> = last.iter().filter(|(place, task)| is_gone(place, task)).map(|(place, _)| *place).collect();
         if !gone.is_empty() {
             self.count_closed();
             self.unfence(&gone);
         }
     }
 
-    fn program_addresses(&mut self, requests: &[AddressRequest]) {
+    /// Takes note of what is on its interface since.
+    fn program_addresses(&mut self, requests: &[AddressRequest], present: &mut HashMap<Place, bool>) {
         let mut outcomes = Vec::with_capacity(requests.len());
         self.commands.execute(requests, lifetime(self.fence.as_ref()), &mut outcomes);
+        for (request, outcome) in requests.iter().zip(&outcomes) {
+            present.insert(place(&request.placement()), is_present(request, *outcome));
+        }
         if let Some((first, last)) = new_ipv6(requests, &outcomes) {
             // What comes before need not wait.
             let rest = outcomes.split_off(first);
@@ -300,7 +308,7 @@ impl Worker {
         }
     }
 
-    fn unfence(&mut self, places: &[(InterfaceIndex, IpAddr)]) {
+    fn unfence(&mut self, places: &[Place]) {
         if let Some(fence) = self.fence.as_mut().filter(|_| !places.is_empty()) {
             let unfenced = fence.release(places);
             self.note_fence(unfenced);
@@ -351,7 +359,7 @@ impl Worker {
     }
 }
 
-fn place(placement: &Placement) -> (InterfaceIndex, IpAddr) {
+fn place(placement: &Placement) -> Place {
     (placement.interface, placement.address)
 }
 
@@ -378,6 +386,16 @@ fn new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(usize,
     };
     let first = requests.iter().zip(outcomes).position(|pair| added(pair).is_some())?;
     Some((first, requests.iter().zip(outcomes).rev().find_map(added)?))
+}
+
+/// Whether the kernel may answer for the address of a request since. What it refused to remove is still there; what it
+/// refused to add is not there, or is somebody else's.
+fn is_present(request: &AddressRequest, outcome: Outcome) -> bool {
+    match (request, outcome) {
+        (_, Err(Errno::ENODEV)) | (AddressRequest::Remove(_), Ok(()) | Err(Errno::EADDRNOTAVAIL)) => false,
+        (AddressRequest::Add(_), Err(_)) => false,
+        _ => true,
+    }
 }
 
 #[cfg(test)]

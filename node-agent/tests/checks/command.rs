@@ -47,7 +47,10 @@ async fn arguments_are_passed_as_they_are_without_a_shell() {
 async fn commands_are_off_without_a_command_folder() {
     let mut checks = Checks::of("command: {command: ['true']}");
     checks.settles(Down).await;
-    assert_eq!(checks.message(), "commands are off on this node: start the agent with --command-dir; on Kubernetes, set agent.commandDir");
+    assert_eq!(
+        checks.message(),
+        "commands are off on this node: start the agent with --command-dir; on Kubernetes, set agent.commandDir"
+    );
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ impl Scene {
     fn guarded(&self, address: &str, virtual_router_id: u8, timeout: Duration) -> Guarded {
         let (interface, address): (_, IpAddr) = (self.eth0(), address.parse().expect("an address"));
         let family = if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-        Guarded { interface, address, guard: Guard { family, virtual_router_id, timeout } }
+        Guarded { interface, address, guard: Guard { family, virtual_router_id, timeout, release: timeout * 3 } }
     }
 
     /// Guards an address and puts it on the interface, as the agent does just after its first advert.
@@ -139,13 +139,13 @@ fn an_address_answers_for_as_long_as_its_last_advert_allows() {
 }
 
 #[test]
-fn an_advert_that_says_goodbye_or_is_anothers_renews_nothing() {
+fn an_advert_of_another_renews_nothing() {
     let mut scene = Scene::new();
     scene.hold(VIP4, VRID, TIMEOUT);
     let begun = Instant::now();
     let silent = loop {
-        scene.advertise(Family::Ipv4, VRID, 0);
         scene.advertise(Family::Ipv4, VRID + 1, 100);
+        scene.advertise(Family::Ipv4, VRID + 1, 0);
         scene.advertise(Family::Ipv6, VRID, 100);
         if !scene.answers(VIP4) {
             break begun.elapsed();
@@ -153,6 +153,18 @@ fn an_advert_that_says_goodbye_or_is_anothers_renews_nothing() {
         assert!(begun.elapsed() < TIMEOUT * 10, "it is kept alive");
     };
     assert!(silent + TOLERANCE >= TIMEOUT, "too early, after {silent:?}");
+}
+
+#[test]
+fn whoever_says_goodbye_answers_for_as_long_as_it_waits_for_a_successor() {
+    for (address, family) in [(VIP4, Family::Ipv4), (VIP6, Family::Ipv6)] {
+        let mut scene = Scene::new();
+        scene.hold(address, VRID, TIMEOUT);
+        scene.advertise(family, VRID, 100);
+        scene.advertise(family, VRID, 0);
+        let silent = await_silence(&scene, address, Instant::now());
+        assert!(silent + TOLERANCE >= TIMEOUT * 3, "{address}: too early, after {silent:?}");
+    }
 }
 
 #[test]

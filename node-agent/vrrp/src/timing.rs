@@ -7,10 +7,15 @@ use crate::types::{Priority, Protocol};
 /// How many silent intervals a backup bears (RFC 9568 section 6.1).
 pub const DOWN_INTERVALS: u32 = 3;
 
-/// How long a deposed master keeps answering after the first advert of its successor.
+/// How long a deposed master keeps answering after the first advert of its successor if it does not hear it announce the
+/// addresses.
 ///
-/// keepalived sends its advert, then adds its addresses, then announces them, up to 8 ms later under load.
-pub const SUCCESSOR_GRACE: Duration = Duration::from_millis(50);
+/// A router sends its advert, then adds its addresses, then announces them: keepalived up to 8 ms later under load. One that
+/// takes over thousands of addresses sends all adverts first, and needs about 0.1 ms for each address.
+pub const ANNOUNCEMENT_GRACE: Duration = Duration::from_millis(300);
+
+/// What a successor that has just taken over may need to answer.
+const SUCCESSOR_GRACE: Duration = Duration::from_millis(50);
 
 /// How long after a takeover nobody is asked whether he answers for the addresses too.
 ///

@@ -36,6 +36,24 @@ async fn notes(stage: &Stage, reason: &str) -> Result<Vec<String>> {
     Ok(events.into_iter().filter_map(|event| event.note).collect())
 }
 
+const CLAIMED: bool = true;
+
+/// What the agent of a node writes when it becomes master, or is it no more.
+async fn write_as_agent(stage: &Stage, node: &str, claimed: bool) -> Result<()> {
+    let mut object =
+        json!({ "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" } });
+    if claimed {
+        object["status"] = json!({ "master": node, "masterSince": "2026-01-01T00:00:00Z" });
+    }
+    let parameters = PatchParams::apply(&format!("holdfast-agent-{node}")).force();
+    stage.virtual_ips().patch_status("web", &parameters, &Patch::Apply(&object)).await?;
+    Ok(())
+}
+
+fn master(vip: &VirtualIP) -> Option<&str> {
+    vip.status.as_ref()?.master.as_deref()
+}
+
 /// Two nodes with agents, and a VirtualIP.
 async fn two_nodes(stage: &Stage) -> Result<[Agent; 2]> {
     stage.add_nodes(&["node-1", "node-2"]).await?;
@@ -82,6 +100,7 @@ async fn when_nothing_changes_no_status_is_written_and_no_event_told() -> Result
     let operator = stage.operator()?;
     let [one, two] = two_nodes(&stage).await?;
     one.report("web", RouterState::Master, &json!([])).await?;
+    write_as_agent(&stage, "node-1", CLAIMED).await?;
     two.report("web", RouterState::Backup, &json!([])).await?;
     let is_whole = |vip: &VirtualIP| backups(vip) == Some("1/1");
     wait::until(&stage.virtual_ips(), "web", "a backup", SHORT, is_whole).await?;
@@ -191,16 +210,35 @@ async fn what_the_agents_write_is_left_alone() -> Result<()> {
     let stage = Stage::new().await?;
     let _operator = stage.operator()?;
     let [one, two] = two_nodes(&stage).await?;
-    let claim = json!({
-        "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" },
-        "status": { "master": "node-1", "masterSince": "2026-01-01T00:00:00Z" },
-    });
-    let parameters = PatchParams::apply("holdfast-agent-node-1").force();
-    stage.virtual_ips().patch_status("web", &parameters, &Patch::Apply(&claim)).await?;
+    write_as_agent(&stage, "node-1", CLAIMED).await?;
     one.report("web", RouterState::Master, &json!([])).await?;
     two.report("web", RouterState::Backup, &json!([])).await?;
     let is_whole = |vip: &VirtualIP| backups(vip) == Some("1/1");
     let vip = wait::until(&stage.virtual_ips(), "web", "a backup", SHORT, is_whole).await?;
     assert_eq!(vip.status.and_then(|status| status.master).as_deref(), Some("node-1"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_master_that_is_not_named_any_more_is_named_again_and_can_take_it_back() -> Result<()> {
+    let stage = Stage::new().await?;
+    let _operator = stage.operator()?;
+    let [one, two] = two_nodes(&stage).await?;
+    write_as_agent(&stage, "node-1", CLAIMED).await?;
+    one.report("web", RouterState::Master, &json!([])).await?;
+    two.report("web", RouterState::Backup, &json!([])).await?;
+    wait_for_reason(&stage, "web", ConditionType::Ready, "MasterElected").await?;
+
+    for by_hand in [json!(null), json!("node-2")] {
+        let edit = Patch::Merge(json!({ "status": { "master": by_hand } }));
+        stage.virtual_ips().patch_status("web", &PatchParams::default(), &edit).await?;
+        let is_named = |vip: &VirtualIP| master(vip) == Some("node-1");
+        wait::until(&stage.virtual_ips(), "web", "node-1 is named again", LONG, is_named).await?;
+    }
+
+    one.report("web", RouterState::Fault, &json!([])).await?;
+    write_as_agent(&stage, "node-1", !CLAIMED).await?;
+    let vip = stage.virtual_ips().get("web").await?;
+    assert_eq!(master(&vip), None, "what the operator wrote was the agent's");
     Ok(())
 }

@@ -104,10 +104,13 @@ fn a_weight_that_leaves_the_claim_moves_nothing() -> Result<()> {
 fn the_last_node_keeps_the_address_however_low_its_priority() -> Result<()> {
     let mut scene = Scene::new(", weight: -253", "")?;
     scene.duo.a.start_as("MASTER")?;
+    let prober = scene.duo.probe()?;
     scene.fail()?;
     scene.duo.a.wait_for_priority(1)?;
     std::thread::sleep(INTERVAL * 10);
     assert_eq!(scene.duo.a.router("web")?.state, "MASTER");
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "what it gives up it holds until it is sure: {report}");
     Ok(())
 }
 

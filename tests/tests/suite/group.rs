@@ -14,10 +14,17 @@ const INSIDE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 1, 100));
 
 /// `web` on eth0 and `inside` on eth1 of both nodes, as a gateway has them.
 fn gateway(more: &str) -> Result<(Duo, Lan)> {
+    gateway_with_inside("100ms", more)
+}
+
+/// The same, where `inside` has this interval.
+fn gateway_with_inside(interval: &str, more: &str) -> Result<(Duo, Lan)> {
     let inside = virtual_ip(
         "inside",
-        "addresses: [10.77.1.100]\nvirtualRouterID: 61\nadvertisementInterval: 100ms\npriority: 100\n\
-         nodePriorities: [{nodeName: a, priority: 200}]\n",
+        &format!(
+            "addresses: [10.77.1.100]\nvirtualRouterID: 61\nadvertisementInterval: {interval}\npriority: 100\n\
+             nodePriorities: [{{nodeName: a, priority: 200}}]\n"
+        ),
     );
     let check = health_check("port", "tcp: {port: 7000}\ninterval: 200ms\nrise: 1\nfall: 1\n");
     let together = group("gateway", &format!("members: [web, inside]\n{more}"));
@@ -53,6 +60,19 @@ fn members_are_elected_together_and_handed_over_together_without_a_loss() -> Res
     assert_eq!(report.lost(), 0, "{report}");
     assert!(addresses::has(&duo.b.host, "eth1", INSIDE)?);
     assert!(!addresses::has(&duo.a.host, "eth1", INSIDE)?);
+    Ok(())
+}
+
+#[test]
+fn a_member_with_short_intervals_waits_for_its_slower_companion_without_a_loss() -> Result<()> {
+    let (mut duo, _uplink) = gateway_with_inside("1s", "")?;
+    expect(&duo, "MASTER", "BACKUP")?;
+    let prober = duo.probe()?;
+    let (stop, _) = duo.a.terminate()?;
+    prober.wait_for_answer_of(&duo.b.host, stop, LONG)?;
+    duo.b.wait_for("inside", "MASTER")?;
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "the fence knows that the group moves as a whole: {report}");
     Ok(())
 }
 

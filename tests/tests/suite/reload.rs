@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use holdfast_tests::lab::addresses::{AddressWatch, Change};
+use holdfast_tests::lab::agent_status::AgentStatus;
 use nix::sys::signal::Signal;
 
 use crate::support::duo::{Duo, VIP};
@@ -75,6 +76,28 @@ fn a_second_address_of_a_vip_is_added_and_removed_without_touching_the_first() -
     assert_eq!(report.lost(), 0, "{report}");
     assert_eq!(duo.a.router("web")?.transitions, before);
     assert!(addresses.events(VIP).iter().all(|event| event.change == Change::Set));
+    Ok(())
+}
+
+#[test]
+fn another_virtual_router_id_is_another_election_in_which_the_address_answers_all_the_time() -> Result<()> {
+    let spec = |id: u8| {
+        let spec =
+            "addresses: [10.77.0.100]\nadvertisementInterval: 1s\nnodePriorities: [{nodeName: a, priority: 101}]\n";
+        virtual_ip("web", &format!("{spec}virtualRouterID: {id}\n"))
+    };
+    let duo = Duo::elected(&[spec(51)])?;
+    let prober = duo.probe()?;
+    // The last advert is to be old already: it is what keeps the address alive.
+    std::thread::sleep(Duration::from_millis(700));
+    duo.write_manifest("manifest.yaml", &spec(53))?;
+    let is_elected = |status: &AgentStatus| {
+        status.of("web").all(|router| router.virtual_router_id == 53 && router.state == "MASTER")
+    };
+    duo.a.wait_until("it is master of the other", LONG, is_elected)?;
+    std::thread::sleep(Duration::from_secs(1));
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
     Ok(())
 }
 

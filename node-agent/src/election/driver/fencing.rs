@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use holdfast_vrrp::{Family, MemberIndex};
+use holdfast_vrrp::{Family, MemberIndex, timing};
 
 use super::Driver;
-use crate::desired::{DesiredRouter, Fencing};
+use crate::desired::{DesiredRouter, Fencing, release_timeout};
 use crate::election::leases::Period;
 use crate::election::report::Report;
 use crate::election::running::RunningGroup;
@@ -48,11 +48,16 @@ impl Driver {
     pub(super) fn guard(&self, seat: Seat) -> Option<Guard> {
         let running = self.engine.get(seat.slot)?;
         let router: &DesiredRouter = running.router(seat.member)?;
-        let config = running.desired.config.members().get(usize::from(seat.member.0))?;
+        let members = running.desired.config.members();
+        let config = members.get(usize::from(seat.member.0))?;
+        // A group is taken over as a whole, so its slowest member decides.
+        let interval = members.iter().map(|member| member.interval.get()).max()?;
+        let bounds = members.iter().map(|member| timing::release_bound(&member.protocol, member.interval.get()));
         Some(Guard {
             family: config.family,
             virtual_router_id: config.virtual_router_id.get(),
-            timeout: router.fencing.timeout(config.interval.get())?,
+            timeout: router.fencing.timeout(interval)?,
+            release: release_timeout(bounds.max()?),
         })
     }
 
@@ -113,7 +118,14 @@ impl Driver {
                 self.leases.shorten();
                 self.degraded(format!("the fence cannot be set up: {}", error.desc()));
             }
-            FenceNews::Found => self.fence.stands = true,
+            FenceNews::Found => {
+                self.fence.stands = true;
+                for (placement, guard) in &self.fence.guards {
+                    if guard.is_some() && self.leases.renewed(placement).is_some() {
+                        self.leases.begin(*placement, Period::Long, self.now);
+                    }
+                }
+            }
             FenceNews::Closed(closed) => closed.into_iter().for_each(|closed| self.note_closed(closed)),
         }
     }

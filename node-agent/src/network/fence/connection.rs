@@ -157,6 +157,9 @@ impl std::os::fd::AsFd for Watch {
     }
 }
 
+/// What deletes without an error where there is nothing (Linux 6.3): a table, chain, rule, set or element.
+const DESTROY: std::ops::RangeInclusive<u16> = 26..=30;
+
 struct Message<'a> {
     kind: u16,
     port: u32,
@@ -172,8 +175,9 @@ impl Message<'_> {
     fn takes_from(&self, table: &str) -> bool {
         let kinds = [Kind::DeleteTable, Kind::DeleteChain, Kind::DeleteRule, Kind::DeleteSet, Kind::DeleteElements];
         let named = || attributes(self.payload.get(GENERIC_LENGTH..)?).find(|(kind, _)| *kind == TABLE);
-        kinds.iter().any(|kind| kind.message_type() == self.kind)
-            && named().is_some_and(|(_, name)| text(name) == Some(table))
+        let deletes = kinds.iter().any(|kind| kind.message_type() == self.kind);
+        let destroys = DESTROY.contains(&self.kind.wrapping_sub(Kind::NewTable.message_type()));
+        (deletes || destroys) && named().is_some_and(|(_, name)| text(name) == Some(table))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use holdfast_vrrp::Family;
 
 use super::message::Batch;
-use super::ruleset::{AddressEntry, Key, Ruleset};
+use super::ruleset::{AddressEntry, Key, Ruleset, Times};
 use crate::network::interfaces::InterfaceIndex;
 
 /// An address on an interface.
@@ -20,8 +20,8 @@ pub(super) struct Contents {
     pub(super) interfaces: BTreeMap<InterfaceIndex, String>,
     /// Virtual routers that have, or once had, addresses: there are few, and their chains cost nothing.
     pub(super) known: BTreeSet<Key>,
-    /// For how long an advert keeps a virtual router alive.
-    pub(super) routers: BTreeMap<Key, Duration>,
+    /// For how long adverts keep a virtual router alive.
+    pub(super) routers: BTreeMap<Key, Times>,
     /// Which virtual router an address belongs to.
     pub(super) addresses: BTreeMap<Place, Key>,
 }
@@ -70,7 +70,7 @@ impl Contents {
     }
 
     fn entry(&self, (interface, address): Place, key: Key) -> AddressEntry {
-        let timeout = self.routers.get(&key).copied().unwrap_or_default();
+        let timeout = self.routers.get(&key).map(Times::longest).unwrap_or_default();
         AddressEntry { interface, address, key, timeout: super::lifetime(timeout) + super::AFTER_LIFETIME }
     }
 
@@ -90,7 +90,8 @@ impl Contents {
     }
 
     fn classes(&self) -> BTreeSet<(Family, Duration)> {
-        self.routers.iter().map(|(key, timeout)| (key.family, *timeout)).collect()
+        let times = self.routers.iter();
+        times.flat_map(|(key, times)| [times.advert, times.release].map(|timeout| (key.family, timeout))).collect()
     }
 }
 

@@ -33,7 +33,7 @@ use nix::net::if_::{if_indextoname, if_nametoindex};
 use self::connection::{Connection, Watch};
 use self::contents::Contents;
 use self::message::Batch;
-use self::ruleset::{Key, Ruleset, place};
+use self::ruleset::{Key, Ruleset, Times, place};
 use super::interfaces::InterfaceIndex;
 use super::netlink::Lifetime;
 
@@ -58,6 +58,8 @@ pub struct Guard {
     pub virtual_router_id: u8,
     /// For how long one advert keeps the address alive. The kernel counts in its ticks, of at most 10 ms.
     pub timeout: Duration,
+    /// The same of an advert of priority 0, which says that its sender is leaving.
+    pub release: Duration,
 }
 
 /// An address that is guarded.
@@ -109,7 +111,7 @@ impl Fence {
         let mut trial = Contents::default();
         trial.interfaces.insert(interface, LOOPBACK.to_owned());
         trial.known.insert(key);
-        trial.routers.insert(key, Duration::from_secs(1));
+        trial.routers.insert(key, Times { advert: Duration::from_secs(1), release: Duration::from_secs(2) });
         trial.addresses.insert((interface, Ipv4Addr::LOCALHOST.into()), key);
         let mut batch = Batch::new();
         trial.write(ruleset, &mut batch);
@@ -149,7 +151,7 @@ impl Fence {
                 entry.insert(name(key.interface)?);
             }
             next.known.insert(key);
-            next.routers.insert(key, guarded.guard.timeout);
+            next.routers.insert(key, guarded.guard.times());
             next.addresses.insert((guarded.interface, guarded.address), key);
         }
         next.drop_unused_routers();
@@ -169,7 +171,7 @@ impl Fence {
     /// The lifetime that an address should have, if it is guarded.
     pub fn lifetime(&self, interface: InterfaceIndex, address: IpAddr) -> Option<Lifetime> {
         let key = self.contents.addresses.get(&(interface, address)).filter(|_| self.stands)?;
-        self.contents.routers.get(key).map(|timeout| Lifetime::at_least(lifetime(*timeout)))
+        self.contents.routers.get(key).map(|times| Lifetime::at_least(lifetime(times.longest())))
     }
 
     /// These addresses are still there: to be called whenever their lifetime begins anew.
@@ -246,7 +248,11 @@ impl AsFd for Fence {
 impl Guard {
     /// The lifetime of an address that this keeps alive.
     pub fn lifetime(&self) -> Lifetime {
-        Lifetime::at_least(lifetime(self.timeout))
+        Lifetime::at_least(lifetime(self.times().longest()))
+    }
+
+    const fn times(&self) -> Times {
+        Times { advert: self.timeout, release: self.release }
     }
 }
 

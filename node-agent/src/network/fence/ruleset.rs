@@ -3,15 +3,19 @@
 //! ```text
 //! an advert leaves                          a packet for an address comes in
 //!   out-<interface>                           in-<interface>
-//!   (interface, VRID) ── class4/6 ─►          (interface, address) ── vip4/6 ─►
+//!   priority above 0?                         (interface, address) ── vip4/6 ─►
+//!   (interface, VRID) ── class4/6 ─►
+//!   priority 0?
+//!   (interface, VRID) ── leave4/6 ─►
 //!   for-<ms>: alive4/6 lasts <ms>             router-<interface>-<VRID>: not in alive4/6? count, drop
 //! ```
 //!
 //! A chain for each virtual router could be a map to a key instead, followed by one more look-up; but nft 1.0 cannot show
 //! that, and dies.
 //!
-//! Sets of both families are apart: a VRID may be in use once for each. An advert of priority 0 renews nothing: it says
-//! that its sender is leaving.
+//! Sets of both families are apart: a VRID may be in use once for each. An advert of priority 0 says that its sender is
+//! leaving, and answers for as long as it waits for a successor: that may take longer than the fencing allows otherwise. It
+//! is sent once.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,6 +32,15 @@ pub(super) struct Key {
     pub(super) interface: InterfaceIndex,
     pub(super) family: Family,
     pub(super) virtual_router_id: u8,
+}
+
+/// For how long adverts keep a virtual router alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    /// One of a master.
+    pub(super) advert: Duration,
+    /// One of priority 0.
+    pub(super) release: Duration,
 }
 
 /// An address of a virtual router.
@@ -108,6 +121,7 @@ impl Ruleset<'_> {
             self.new_set(batch, names.alive, alive, key, None, Some(ALIVE_SIZE));
             let verdict = Some((TYPE_VERDICT, VERDICT_LENGTH));
             self.new_set(batch, names.classes, SET_IS_MAP, key, verdict, None);
+            self.new_set(batch, names.releases, SET_IS_MAP, key, verdict, None);
             let address = (concatenated(TYPE_INTERFACE, names.address_type), 4 + names.address_length);
             self.new_set(batch, names.addresses, SET_IS_MAP | SET_HAS_TIMEOUTS, address, verdict, None);
         }
@@ -176,24 +190,28 @@ impl Ruleset<'_> {
         });
     }
 
-    /// An advert that leaves goes to the chain of its virtual router.
+    /// An advert that leaves goes to the chain of its virtual router, one of priority 0 to another.
     fn dispatch_adverts(&self, batch: &mut Batch, chain: &str, names: &Names) {
         let load = |offset, length, to| Expression::Load { offset, length, to };
-        self.new_rule(
-            batch,
-            chain,
-            &[
-                Expression::Meta { key: Meta::Protocol, to: FIRST },
-                Expression::Equal { register: FIRST, value: &names.ethertype },
-                load(names.protocol, 1, FIRST),
-                Expression::Equal { register: FIRST, value: &VRRP },
-                load(names.payload + ADVERT_PRIORITY, 1, FIRST),
-                Expression::Different { register: FIRST, value: &[0] },
-                Expression::Meta { key: Meta::OutputInterface, to: FIRST },
-                load(names.payload + VRID, 1, SECOND),
-                Expression::Dispatch { map: names.classes, key: FIRST },
-            ],
-        );
+        let is_release = Expression::Equal { register: FIRST, value: &[0] };
+        let is_claim = Expression::Different { register: FIRST, value: &[0] };
+        for (kind, map) in [(is_claim, names.classes), (is_release, names.releases)] {
+            self.new_rule(
+                batch,
+                chain,
+                &[
+                    Expression::Meta { key: Meta::Protocol, to: FIRST },
+                    Expression::Equal { register: FIRST, value: &names.ethertype },
+                    load(names.protocol, 1, FIRST),
+                    Expression::Equal { register: FIRST, value: &VRRP },
+                    load(names.payload + ADVERT_PRIORITY, 1, FIRST),
+                    kind,
+                    Expression::Meta { key: Meta::OutputInterface, to: FIRST },
+                    load(names.payload + VRID, 1, SECOND),
+                    Expression::Dispatch { map, key: FIRST },
+                ],
+            );
+        }
     }
 
     /// What is addressed to one of the addresses goes to the chain of its virtual router.
@@ -287,17 +305,8 @@ impl Ruleset<'_> {
     }
 
     /// The adverts of a virtual router keep it alive, each for this long; so does the last one, which has just left.
-    pub(super) fn add_routers(&self, batch: &mut Batch, routers: &[(Key, Duration)]) {
-        self.elements(
-            batch,
-            Kind::NewElements,
-            routers,
-            |(key, _)| Names::of(key.family).classes,
-            |(key, timeout), element| {
-                write_value(1, element, &key.bytes());
-                write_goto(2, element, &class(key.family, *timeout));
-            },
-        );
+    pub(super) fn add_routers(&self, batch: &mut Batch, routers: &[(Key, Times)]) {
+        self.dispatch_routers(batch, Kind::NewElements, routers);
         // One that is there from an earlier time would keep what is left of that, and to delete one that is not there is an
         // error.
         for kind in [Kind::NewElements, Kind::DeleteElements, Kind::NewElements] {
@@ -306,26 +315,36 @@ impl Ruleset<'_> {
                 kind,
                 routers,
                 |(key, _)| Names::of(key.family).alive,
-                |(key, timeout), element| {
+                |(key, times), element| {
                     write_value(1, element, &key.bytes());
-                    element.long_number(4, milliseconds(*timeout));
+                    element.long_number(4, milliseconds(times.advert));
                 },
             );
         }
     }
 
     /// Adverts of a virtual router mean nothing any more.
-    pub(super) fn remove_routers(&self, batch: &mut Batch, routers: &[(Key, Duration)]) {
-        self.elements(
-            batch,
-            Kind::DeleteElements,
-            routers,
-            |(key, _)| Names::of(key.family).classes,
-            |(key, timeout), element| {
-                write_value(1, element, &key.bytes());
-                write_goto(2, element, &class(key.family, *timeout));
-            },
-        );
+    pub(super) fn remove_routers(&self, batch: &mut Batch, routers: &[(Key, Times)]) {
+        self.dispatch_routers(batch, Kind::DeleteElements, routers);
+    }
+
+    /// Where the adverts of a virtual router go.
+    fn dispatch_routers(&self, batch: &mut Batch, kind: Kind, routers: &[(Key, Times)]) {
+        type Choice = (fn(&Names) -> &'static str, fn(&Times) -> Duration);
+        let maps: [Choice; 2] =
+            [(|names| names.classes, |times| times.advert), (|names| names.releases, |times| times.release)];
+        for (map, timeout) in maps {
+            self.elements(
+                batch,
+                kind,
+                routers,
+                |(key, _)| map(&Names::of(key.family)),
+                |(key, times), element| {
+                    write_value(1, element, &key.bytes());
+                    write_goto(2, element, &class(key.family, timeout(times)));
+                },
+            );
+        }
     }
 
     /// Addresses answer only while their virtual router is alive.
@@ -357,7 +376,7 @@ impl Ruleset<'_> {
     ) {
         for family in [Family::Ipv4, Family::Ipv6] {
             let names = Names::of(family);
-            for name in [names.alive, names.classes, names.addresses] {
+            for name in [names.alive, names.classes, names.releases, names.addresses] {
                 let here: Vec<&T> = all.iter().filter(|entry| set(entry) == name).collect();
                 // The length of a list has 16 bits.
                 for some in here.chunks(256) {
@@ -402,6 +421,13 @@ const fn concatenated(first: u32, second: u32) -> u32 {
     (first << TYPE_BITS) | second
 }
 
+impl Times {
+    /// The longer of the two.
+    pub(super) fn longest(&self) -> Duration {
+        self.advert.max(self.release)
+    }
+}
+
 impl Key {
     /// The name of its chain, and of its counter.
     pub(super) fn chain(self) -> String {
@@ -438,6 +464,7 @@ pub(super) fn place(key: &[u8]) -> Option<(InterfaceIndex, IpAddr)> {
 struct Names {
     alive: &'static str,
     classes: &'static str,
+    releases: &'static str,
     addresses: &'static str,
     address_type: u32,
     address_length: u32,
@@ -452,6 +479,7 @@ impl Names {
             Family::Ipv4 => Self {
                 alive: "alive4",
                 classes: "class4",
+                releases: "leave4",
                 addresses: "vip4",
                 address_type: TYPE_IPV4,
                 address_length: 4,
@@ -462,6 +490,7 @@ impl Names {
             Family::Ipv6 => Self {
                 alive: "alive6",
                 classes: "class6",
+                releases: "leave6",
                 addresses: "vip6",
                 address_type: TYPE_IPV6,
                 address_length: 16,

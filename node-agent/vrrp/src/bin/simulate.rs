@@ -23,7 +23,7 @@ const FIRST_SEED: u64 = 0;
 const LEAST_SEEDS: u64 = 3_000;
 
 /// Every mistake is caught by one of so many seeds.
-const SEEDS_A_MUTANT: u64 = 600;
+const SEEDS_A_MUTANT: u64 = 2_500;
 
 /// One seed in so many is played twice, to see that it runs in the same way.
 const TWICE: u64 = 16;

@@ -39,11 +39,11 @@ impl Group {
         }
     }
 
-    /// The successor advertises. keepalived adds its addresses only afterwards, so it gets a moment to do so.
+    /// The successor advertises. It adds and announces its addresses only afterwards, so it gets a moment to do so.
     pub(super) fn successor_heard(&mut self, now: Instant, index: MemberIndex) {
         let Some((_, member)) = self.part(index) else { return };
         if !member.installed.is_empty() {
-            member.timers.set_earlier(MemberTimer::Release, now.saturating_add(timing::SUCCESSOR_GRACE));
+            member.timers.set_earlier(MemberTimer::Release, now.saturating_add(timing::ANNOUNCEMENT_GRACE));
         }
     }
 

@@ -197,10 +197,10 @@ fn members_keep_addresses_until_their_own_successor_answers() {
     let mut router = Router::master(dual_stack(100));
     router.hear_on(FIRST, ABOVE, 200);
 
-    router.pass(ms(50));
+    router.pass(ms(300));
     assert_eq!(router.installed(), [ip(VIP_V6)], "nobody has been heard over IPv6 yet");
     router.hear_on(SECOND, ABOVE_V6, 200);
-    router.pass(ms(50));
+    router.pass(ms(300));
     assert_eq!(router.installed(), [] as [std::net::IpAddr; 0]);
 }
 

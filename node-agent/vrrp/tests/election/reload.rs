@@ -75,7 +75,7 @@ fn an_address_that_goes_while_it_is_held_for_a_successor_goes_at_once() {
     router.hear(ABOVE, 200);
 
     assert_eq!(deeds(&router.reconfigure(&with_addresses(&["10.77.0.102"]))), [remove("10.77.0.101")]);
-    assert_eq!(deeds(&router.pass(ms(50))), [remove("10.77.0.102")], "the other in its own time");
+    assert_eq!(deeds(&router.pass(ms(300))), [remove("10.77.0.102")], "the other in its own time");
 }
 
 #[test]

@@ -79,10 +79,10 @@ fn a_better_master_gets_one_last_advert_and_the_addresses_stay_until_it_announce
 }
 
 #[test]
-fn a_successor_that_only_advertises_gets_50_ms() {
+fn a_successor_that_only_advertises_gets_300_ms() {
     let mut router = Router::master(single(member()));
     router.hear(ABOVE, 200);
-    assert_eq!(deeds(&router.pass(ms(49))), []);
+    assert_eq!(deeds(&router.pass(ms(299))), []);
     assert_eq!(deeds(&router.pass(ms(1))), [remove(VIP)]);
 }
 

@@ -3,7 +3,7 @@
 use holdfast_vrrp::sim::{Log, Mutant, Rule, Script, minimise};
 
 /// Each mistake is caught by one of so many seeds.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 2_500;
 
 fn catching_seed(mutant: Mutant) -> Option<u64> {
     (0..SEEDS).find(|seed| Script::of_seed(*seed).play_with(Some(mutant), Log::default()).failure.is_some())

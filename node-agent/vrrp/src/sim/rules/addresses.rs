@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::facts::GRACE;
+use super::facts::ANNOUNCEMENT;
 use super::succeed::{Origin, collect};
 use super::{Case, Rule, Verdict};
 use crate::action::Action;
@@ -110,7 +110,7 @@ impl Leaving {
 
     /// When the addresses are due to go.
     fn due(&self) -> Instant {
-        let grace = self.successor.map(|heard| heard.saturating_add(GRACE));
+        let grace = self.successor.map(|heard| heard.saturating_add(ANNOUNCEMENT));
         self.bound.into_iter().chain(grace).min().unwrap_or(Instant::ZERO)
     }
 

@@ -231,5 +231,8 @@ pub(in crate::sim) fn skew(protocol: &Protocol, priority: u8, interval: Duration
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// How long a successor gets from its first advert to its first announcement.
+/// How long a successor of thousands of addresses gets from its first advert to its last announcement.
+pub(in crate::sim) const ANNOUNCEMENT: Duration = Duration::from_millis(300);
+
+/// How long a successor gets until it answers.
 pub(in crate::sim) const GRACE: Duration = Duration::from_millis(50);
