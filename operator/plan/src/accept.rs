@@ -219,13 +219,13 @@ pub(crate) fn node_address_refusal(
     is_in_force: impl Fn(IpAddr) -> bool,
 ) -> Option<Verdict<AcceptedReason>> {
     let addresses = candidate.addresses.iter().map(|address| address.address()).enumerate();
-    let mut owned = addresses.filter(|(_, address)| !is_in_force(*address)).filter_map(|(index, address)| {
-        let owner = nodes.iter().find(|node| node.addresses.contains(&address))?;
-        Some((index, address, &owner.name))
+    let mut taken = addresses.filter(|(_, address)| !is_in_force(*address)).filter_map(|(index, address)| {
+        let node = nodes.iter().find(|node| node.addresses.contains(&address))?;
+        Some((index, address, &node.name))
     });
-    let (index, address, owner) = owned.next()?;
+    let (index, address, node) = taken.next()?;
     let message =
-        format!("spec.addresses[{index}]: {address} is the address of node {owner:?} itself: choose one that is free");
+        format!("spec.addresses[{index}]: {address} is the address of node {node:?} itself: choose one that is free");
     Some(Verdict::new(AcceptedReason::AddressInUse, message))
 }
 

@@ -90,10 +90,11 @@ impl<'a> Retained<'a> {
         }
         for group in groups.iter().filter(|group| !self.is_planned_group(group)) {
             let name = name_of(&group.metadata);
-            let verdict = self.kept.groups.get(name).map(goes_on).unwrap_or_else(|| {
+            let not_in_order = || {
                 let message = "spec.members: a member is not in order; the group goes on unchanged";
                 Verdict::new(GroupAcceptedReason::MemberNotAccepted, message)
-            });
+            };
+            let verdict = self.kept.groups.get(name).map_or_else(not_in_order, goes_on);
             plan.groups.insert(name.to_owned(), verdict);
         }
     }
