@@ -1,5 +1,6 @@
 //! What both programs are asked to do, and how it is written for each of them. Pure.
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -159,9 +160,11 @@ impl Election {
         text.push_str("}\n");
         if let Some(check) = self.check {
             let weight = check.weight();
-            text.push_str(&format!(
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
                 "vrrp_script service {{\n script \"{alive}\"\n interval 1\n fall 1\n rise 1\n weight {weight}\n}}\n"
-            ));
+            );
         }
         let instances: Vec<KeepalivedInstance> = self.vips.iter().map(|vip| self.instance(*vip, priority)).collect();
         text + &keepalived::render(&instances, false)
@@ -185,7 +188,7 @@ pub(super) fn name(vip: Vip) -> String {
 }
 
 fn object(kind: &str, name: &str, lines: &[String]) -> String {
-    let spec: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    let spec = lines.iter().fold(String::new(), |text, line| text + "  " + line + "\n");
     format!("apiVersion: holdfast.dev/v1alpha1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n{spec}")
 }
 

@@ -64,14 +64,6 @@ impl Row {
         }
     }
 
-    /// The samples of one program.
-    pub(super) fn samples(&self, contender: Contender) -> &Samples {
-        match contender {
-            Contender::Keepalived => &self.keepalived,
-            Contender::Holdfast => &self.holdfast,
-        }
-    }
-
     /// What came of the goal.
     pub(super) fn verdict(&self) -> Verdict {
         self.goal.judge(&self.keepalived, &self.holdfast)

@@ -37,7 +37,7 @@ impl Samples {
     }
 
     /// How many runs there were.
-    pub(super) fn count(&self) -> usize {
+    pub(super) fn runs(&self) -> usize {
         self.0.len()
     }
 }
