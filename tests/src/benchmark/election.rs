@@ -183,7 +183,7 @@ impl Election {
 }
 
 /// The name of a VIP in both configurations.
-pub(super) fn name(vip: Vip) -> String {
+fn name(vip: Vip) -> String {
     format!("vip-{}-{}", vip.lan, vip.virtual_router_id)
 }
 

@@ -65,10 +65,11 @@ impl Cell {
     fn new(size: usize, interval: Duration) -> Self {
         let at = format!("{size} VIPs, A = {}", shown(interval));
         let row = |subject: &str, measure: String, unit, goal| Row::new(subject, measure, unit, goal);
-        let frugal = Goal::not_more_than_keepalived(ACCOUNTS);
+        let is_compared = interval == INTERVAL && size > 1;
+        let frugal = if is_compared { Goal::not_more_than_keepalived(ACCOUNTS) } else { Goal::REPORT };
         let mut master = row("processor time", format!("master, {at}"), Unit::Percent, frugal);
         let mut backup = row("processor time", format!("backup, {at}"), Unit::Percent, frugal);
-        if interval == INTERVAL && size > 1 {
+        if is_compared {
             master = master.plotted(Plot::CpuMaster, size.to_string());
             backup = backup.plotted(Plot::CpuBackup, size.to_string());
         }
