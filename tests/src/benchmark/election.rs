@@ -113,10 +113,11 @@ impl Election {
         self.vips.iter().map(|vip| vip.lan + 1).max().unwrap_or(1)
     }
 
-    /// The manifest of both nodes.
-    pub(super) fn manifest(&self) -> String {
-        let mut documents: Vec<String> = self.vips.iter().map(|vip| self.virtual_ip(*vip)).collect();
-        if let Some(check) = self.check {
+    /// The manifest of both nodes for the VIPs of a LAN: a file for each, since one file holds no more than 1,024 objects.
+    pub(super) fn manifest(&self, lan: u8) -> String {
+        let here = self.vips.iter().filter(|vip| vip.lan == lan);
+        let mut documents: Vec<String> = here.map(|vip| self.virtual_ip(*vip)).collect();
+        if let Some(check) = self.check.filter(|_| lan == 0) {
             documents.push(object(
                 "HealthCheck",
                 "service",
@@ -230,7 +231,7 @@ spec:
   interval: 1s
   weight: -150
 ";
-        assert_eq!(election.manifest(), manifest);
+        assert_eq!(election.manifest(0), manifest);
         let conf = election.keepalived_conf(PREFERRED, "/bin/true");
         for line in [
             "vrrp_rt_priority 50",

@@ -57,12 +57,16 @@ impl Node {
             let here = election.vips.iter().filter(|vip| vip.lan == lan);
             (format!("eth{lan}"), here.count())
         });
+        let home = AgentHome::new()?;
+        for lan in 0..election.lans() {
+            home.write_manifest(&manifest_file(lan), &election.manifest(lan))?;
+        }
         Ok(Self {
             program: None,
             service: None,
             contender,
             configuration: election.keepalived_conf(priority, &alive),
-            home: AgentHome::with_manifest(&election.manifest())?,
+            home,
             folder,
             addresses: lans.collect(),
             vips: election.vips.len(),
@@ -246,6 +250,11 @@ impl Program {
             Self::Holdfast(agent) => agent.process(),
         }
     }
+}
+
+/// The file of a LAN's VIPs.
+pub(super) fn manifest_file(lan: u8) -> String {
+    format!("lan-{lan}.yaml")
 }
 
 fn is_vip(address: IpAddr) -> bool {

@@ -21,12 +21,9 @@ use crate::lab::{Host, Process};
 /// Loops that want a processor each: several times as many as small machines have.
 const LOOPS: usize = 8;
 
-/// How many VIPs, and how often each is advertised.
-const CELLS: [(usize, Duration); 2] = [(2_000, INTERVAL), (250, Duration::from_millis(10))];
-
 pub(super) fn measure(settings: &Settings) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (size, interval) in CELLS {
+    for &(size, interval) in &settings.busy {
         let subject = format!("false transitions, {LOOPS} busy loops");
         let at = format!("{size} VIPs, A = {}", shown(interval));
         let goal = Goal::not_more_than_keepalived(0.0);

@@ -17,10 +17,6 @@ use crate::benchmark::settings::{Settings, shown};
 use crate::benchmark::unit::Unit;
 use crate::benchmark::usage;
 
-/// The shortest interval of the protocol, and as many VIPs as a LAN has.
-const SHORTEST: Duration = Duration::from_millis(10);
-const AT_SHORTEST: usize = 250;
-
 /// Memory that a standalone agent may take, in MiB.
 const MEMORY: f64 = 20.0;
 
@@ -42,9 +38,7 @@ struct Cell {
 }
 
 pub(super) fn measure(settings: &Settings) -> Result<Vec<Row>> {
-    let mut cells = vec![Cell::new(1, INTERVAL)];
-    cells.extend(settings.sizes.iter().map(|size| Cell::new(*size, INTERVAL)));
-    cells.push(Cell::new(AT_SHORTEST, SHORTEST));
+    let mut cells: Vec<Cell> = settings.steady.iter().map(|(size, interval)| Cell::new(*size, *interval)).collect();
     for (number, cell) in cells.iter_mut().enumerate() {
         for contender in Contender::in_turn(number) {
             say!("{} VIPs, A = {}: {contender}", cell.size, shown(cell.interval));
@@ -86,8 +80,7 @@ impl Cell {
 
     fn measure(&mut self, contender: Contender, settings: &Settings) -> Result<()> {
         let vips = if self.size == 1 { vec![Vip::ONLY] } else { Vip::many(self.size) };
-        let mut election = Election::of(INTERVAL, vips);
-        election.interval = self.interval;
+        let election = Election::of(self.interval, vips);
         let scene = Scene::elected(contender, &election)?;
         if let Some(fencing) = scene.a.fencing()? {
             ensure!(fencing == "Overlap", "the fence must be on for a fair account, but it is {fencing}");
