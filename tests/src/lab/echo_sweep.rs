@@ -39,6 +39,8 @@ pub struct SweepReport {
     pub sent: usize,
     /// Lost requests of every address that lost any.
     pub lost: BTreeMap<Ipv4Addr, usize>,
+    /// How many of the lost ones were answered, but too late.
+    pub late: usize,
 }
 
 #[derive(Debug)]
@@ -161,12 +163,13 @@ impl SweepReport {
 }
 
 fn report<'a>(requests: impl Iterator<Item = &'a Request>) -> SweepReport {
-    let mut report = SweepReport { sent: 0, lost: BTreeMap::new() };
+    let mut report = SweepReport { sent: 0, lost: BTreeMap::new(), late: 0 };
     for request in requests {
         report.sent += 1;
         let in_time = |at: Instant| at.saturating_duration_since(request.sent) <= TOO_LATE;
         if !request.answered.is_some_and(in_time) {
             *report.lost.entry(request.target).or_default() += 1;
+            report.late += usize::from(request.answered.is_some());
         }
     }
     report
@@ -196,7 +199,7 @@ mod tests {
         };
         let requests = [request(one, Some(1)), request(other, Some(51)), request(one, Some(50)), request(other, None)];
         let report = report(requests.iter());
-        assert_eq!(report, SweepReport { sent: 4, lost: BTreeMap::from([(other, 2)]) });
+        assert_eq!(report, SweepReport { sent: 4, lost: BTreeMap::from([(other, 2)]), late: 1 });
         assert_eq!(report.lost_in_all(), 2);
     }
 }
