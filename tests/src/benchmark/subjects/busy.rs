@@ -24,7 +24,7 @@ const LOOPS: usize = 8;
 pub(super) fn measure(settings: &Settings) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for &(size, interval) in &settings.busy {
-        let subject = format!("false transitions, {LOOPS} busy loops");
+        let subject = format!("false transitions, {LOOPS} busy loops, in {}", shown(settings.patience));
         let at = format!("{size} VIPs, A = {}", shown(interval));
         let goal = Goal::not_more_than_keepalived(0.0);
         let mut usual = Row::new(&subject, at.clone(), Unit::Count, goal);

@@ -87,6 +87,6 @@ fn release(contender: Contender, size: usize, phase: Duration) -> Result<[f64; 6
     }
     let without = gaps.iter().filter(|gap| **gap > 0.0).count();
     let longest = gaps.iter().copied().fold(0.0, f64::max);
-    let lost = count(asked.lost_in_all());
-    Ok([count(without), longest, unannounced, milliseconds_from(event, moved), lost, count(asked.late)])
+    let (last, late) = (milliseconds_from(event, moved), count(asked.late));
+    Ok([count(without), longest, unannounced, last, count(asked.lost_in_all()), late])
 }
