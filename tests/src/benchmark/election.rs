@@ -156,7 +156,8 @@ impl Election {
     pub(super) fn keepalived_conf(&self, priority: u8, alive: &str) -> String {
         let mut text = String::from("global_defs {\n script_user root\n");
         if self.realtime_keepalived {
-            text.push_str(" vrrp_rt_priority 50\n");
+            // With the limit that it sets itself, 10 ms, the kernel kills it as soon as it becomes master of 2000 VIPs.
+            text.push_str(" vrrp_rt_priority 50\n vrrp_rlimit_rttime 1000000\n");
         }
         text.push_str("}\n");
         if let Some(check) = self.check {
