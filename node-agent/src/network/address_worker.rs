@@ -391,11 +391,13 @@ fn new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(usize,
 /// Whether the kernel may answer for the address of a request since. What it refused to remove is still there; what it
 /// refused to add is not there, or is somebody else's.
 fn is_present(request: &AddressRequest, outcome: Outcome) -> bool {
-    match (request, outcome) {
-        (_, Err(Errno::ENODEV)) | (AddressRequest::Remove(_), Ok(()) | Err(Errno::EADDRNOTAVAIL)) => false,
-        (AddressRequest::Add(_), Err(_)) => false,
-        _ => true,
-    }
+    let is_absent = matches!(
+        (request, outcome),
+        (_, Err(Errno::ENODEV))
+            | (AddressRequest::Remove(_), Ok(()) | Err(Errno::EADDRNOTAVAIL))
+            | (AddressRequest::Add(_), Err(_))
+    );
+    !is_absent
 }
 
 #[cfg(test)]

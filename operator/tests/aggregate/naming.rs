@@ -8,8 +8,8 @@ use crate::cluster::{Cluster, at};
 /// So long has an agent to write it.
 const PATIENCE: u64 = 10;
 
-fn named(node: &str) -> Option<Naming> {
-    Some(Naming { node: node.to_owned(), since: Some(at(10)) })
+fn named(node: &str) -> Naming {
+    Naming { node: node.to_owned(), since: Some(at(10)) }
 }
 
 /// What is to be written into web.
@@ -35,7 +35,7 @@ fn a_master_that_is_not_named_is_named_after_a_while() {
         cluster.wait(PATIENCE - 1, &["a", "b", "c"]);
         assert_eq!(naming(&mut cluster), None, "{wrong:?}: it may be about to write it");
         cluster.wait(1, &["a", "b", "c"]);
-        assert_eq!(naming(&mut cluster), named("a"), "{wrong:?}");
+        assert_eq!(naming(&mut cluster), Some(named("a")), "{wrong:?}");
         cluster.claim("a", "web", 10);
         assert_eq!(naming(&mut cluster), None, "{wrong:?}: it is done");
     }

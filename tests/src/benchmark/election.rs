@@ -1,5 +1,6 @@
 //! What both programs are asked to do, and how it is written for each of them. Pure.
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -112,10 +113,11 @@ impl Election {
         self.vips.iter().map(|vip| vip.lan + 1).max().unwrap_or(1)
     }
 
-    /// The manifest of both nodes.
-    pub(super) fn manifest(&self) -> String {
-        let mut documents: Vec<String> = self.vips.iter().map(|vip| self.virtual_ip(*vip)).collect();
-        if let Some(check) = self.check {
+    /// The manifest of both nodes for the VIPs of a LAN: a file for each, since one file holds no more than 1,024 objects.
+    pub(super) fn manifest(&self, lan: u8) -> String {
+        let here = self.vips.iter().filter(|vip| vip.lan == lan);
+        let mut documents: Vec<String> = here.map(|vip| self.virtual_ip(*vip)).collect();
+        if let Some(check) = self.check.filter(|_| lan == 0) {
             documents.push(object(
                 "HealthCheck",
                 "service",
@@ -154,14 +156,17 @@ impl Election {
     pub(super) fn keepalived_conf(&self, priority: u8, alive: &str) -> String {
         let mut text = String::from("global_defs {\n script_user root\n");
         if self.realtime_keepalived {
-            text.push_str(" vrrp_rt_priority 50\n");
+            // With the limit that it sets itself, 10 ms, the kernel kills it as soon as it becomes master of 2000 VIPs.
+            text.push_str(" vrrp_rt_priority 50\n vrrp_rlimit_rttime 1000000\n");
         }
         text.push_str("}\n");
         if let Some(check) = self.check {
             let weight = check.weight();
-            text.push_str(&format!(
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
                 "vrrp_script service {{\n script \"{alive}\"\n interval 1\n fall 1\n rise 1\n weight {weight}\n}}\n"
-            ));
+            );
         }
         let instances: Vec<KeepalivedInstance> = self.vips.iter().map(|vip| self.instance(*vip, priority)).collect();
         text + &keepalived::render(&instances, false)
@@ -180,12 +185,12 @@ impl Election {
 }
 
 /// The name of a VIP in both configurations.
-pub(super) fn name(vip: Vip) -> String {
+fn name(vip: Vip) -> String {
     format!("vip-{}-{}", vip.lan, vip.virtual_router_id)
 }
 
 fn object(kind: &str, name: &str, lines: &[String]) -> String {
-    let spec: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    let spec = lines.iter().fold(String::new(), |text, line| text + "  " + line + "\n");
     format!("apiVersion: holdfast.dev/v1alpha1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n{spec}")
 }
 
@@ -227,7 +232,7 @@ spec:
   interval: 1s
   weight: -150
 ";
-        assert_eq!(election.manifest(), manifest);
+        assert_eq!(election.manifest(0), manifest);
         let conf = election.keepalived_conf(PREFERRED, "/bin/true");
         for line in [
             "vrrp_rt_priority 50",

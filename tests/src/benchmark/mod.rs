@@ -6,6 +6,7 @@
 //! | `contender` | the two programs |
 //! | `election` | what both are asked to do, and how each is told |
 //! | `node`, `scene` | a node with one of them; two nodes, a client and the LANs between them |
+//! | `announcements` | when the client hears that a VIP has moved |
 //! | `usage` | what a program takes of the machine |
 //! | `subjects` | what is measured, one subject a file |
 //! | `random` | chance that can be repeated |
@@ -14,6 +15,7 @@
 //! | `report` | the page, the samples for programs, and the plots |
 //! | `output` | where they are written |
 
+mod announcements;
 mod contender;
 mod election;
 mod goal;

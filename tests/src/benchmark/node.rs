@@ -16,6 +16,9 @@ use crate::lab::{Agent, AgentHome, Host, Keepalived, Process, addresses, scratch
 /// For anything that is certain to come.
 pub(super) const LONG: Duration = Duration::from_secs(30);
 
+/// How many lines of a log a message shows.
+const SHOWN: usize = 10;
+
 /// How often the states of thousands of VIPs are looked at: looking takes time itself.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -31,7 +34,7 @@ pub(super) struct Node {
     home: AgentHome,
     folder: TempDir,
     addresses: Vec<(String, usize)>,
-    names: Vec<String>,
+    vips: usize,
     /// The host.
     pub(super) host: Host,
 }
@@ -54,15 +57,19 @@ impl Node {
             let here = election.vips.iter().filter(|vip| vip.lan == lan);
             (format!("eth{lan}"), here.count())
         });
+        let home = AgentHome::new()?;
+        for lan in 0..election.lans() {
+            home.write_manifest(&manifest_file(lan), &election.manifest(lan))?;
+        }
         Ok(Self {
             program: None,
             service: None,
             contender,
             configuration: election.keepalived_conf(priority, &alive),
-            home: AgentHome::with_manifest(&election.manifest())?,
+            home,
             folder,
             addresses: lans.collect(),
-            names: election.vips.iter().map(|vip| super::election::name(*vip)).collect(),
+            vips: election.vips.len(),
             host,
         })
     }
@@ -89,14 +96,26 @@ impl Node {
     /// Starts the program, and waits until the node has every VIP.
     pub(super) fn start_as_master(&mut self) -> Result<()> {
         self.start()?;
-        wait::until(&format!("{} has every VIP", self.host.name()), LONG * 2, || Ok(self.has_all()? || pause()))
+        let outcome =
+            wait::until(&format!("{} has every VIP", self.host.name()), LONG * 2, || Ok(self.has_all()? || pause()));
+        outcome.with_context(|| self.last_words())
     }
 
     /// Starts the program, and waits until it says that it is a backup of every VIP.
     pub(super) fn start_as_backup(&mut self) -> Result<()> {
         let start = self.start()?;
         let what = format!("{} is a backup", self.host.name());
-        wait::until(&what, LONG * 2, || Ok(self.count_backups(start)? == self.names.len() || pause()))
+        let outcome = wait::until(&what, LONG * 2, || Ok(self.count_backups(start)? == self.vips || pause()));
+        outcome.with_context(|| self.last_words())
+    }
+
+    /// The end of the program's log, for the message of a failure.
+    fn last_words(&self) -> String {
+        let lines = self.program.as_ref().map(|program| program.process().log().lines()).unwrap_or_default();
+        let last = lines.iter().rev().take(SHOWN).rev();
+        last.fold(format!("{} of {} lines were logged last:", SHOWN.min(lines.len()), lines.len()), |text, line| {
+            text + "\n  " + &line.text
+        })
     }
 
     /// True if the node has as many addresses more than its own as there are VIPs.
@@ -231,6 +250,11 @@ impl Program {
             Self::Holdfast(agent) => agent.process(),
         }
     }
+}
+
+/// The file of a LAN's VIPs.
+pub(super) fn manifest_file(lan: u8) -> String {
+    format!("lan-{lan}.yaml")
 }
 
 fn is_vip(address: IpAddr) -> bool {

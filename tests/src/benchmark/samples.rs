@@ -35,6 +35,11 @@ impl Samples {
         let (low, high) = (middle((sorted.len() - 1) / 2)?, middle(sorted.len() / 2)?);
         Some(Summary { median: f64::midpoint(low, high), least, most })
     }
+
+    /// How many runs there were.
+    pub(super) fn runs(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl FromIterator<f64> for Samples {

@@ -13,8 +13,12 @@ pub struct Settings {
     pub stop_intervals: Vec<Duration>,
     /// Intervals of node crashes.
     pub crash_intervals: Vec<Duration>,
-    /// How many VIPs fail over together, and are held while processor time is counted.
+    /// How many VIPs fail over together.
     pub sizes: Vec<usize>,
+    /// How many VIPs are held, at which interval, while processor time is counted.
+    pub steady: Vec<(usize, Duration)>,
+    /// The same while others want the processors.
+    pub busy: Vec<(usize, Duration)>,
     /// How many VIPs are handed over together.
     pub released: usize,
     /// How long an agent is frozen.
@@ -41,6 +45,14 @@ impl Settings {
             stop_intervals: vec![SECOND, MILLISECOND * 100, MILLISECOND * 20],
             crash_intervals: vec![SECOND, MILLISECOND * 100, MILLISECOND * 20, MILLISECOND * 10],
             sizes: vec![250, 1_000, 2_000],
+            steady: vec![
+                (1, MILLISECOND * 100),
+                (250, MILLISECOND * 100),
+                (1_000, MILLISECOND * 100),
+                (2_000, MILLISECOND * 100),
+                (250, MILLISECOND * 10),
+            ],
+            busy: vec![(2_000, MILLISECOND * 100), (250, MILLISECOND * 10)],
             released: 2_000,
             freeze: SECOND * 10,
             watch: SECOND * 5,
@@ -55,9 +67,11 @@ impl Settings {
         Self {
             runs: 2,
             long_runs: 1,
-            stop_intervals: vec![MILLISECOND * 100, MILLISECOND * 20],
+            stop_intervals: vec![MILLISECOND * 100],
             crash_intervals: vec![MILLISECOND * 100, MILLISECOND * 10],
-            sizes: vec![250, 1_000],
+            sizes: vec![1_000],
+            steady: vec![(1_000, MILLISECOND * 100), (250, MILLISECOND * 10)],
+            busy: vec![(250, MILLISECOND * 10)],
             released: 500,
             freeze: SECOND * 3,
             watch: SECOND,

@@ -18,6 +18,7 @@ use socket2::Socket;
 use super::address_message;
 pub use super::address_message::Change;
 use super::host::Host;
+use super::pace;
 
 /// `RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR`.
 const ADDRESS_GROUPS: u32 = 0x10 | 0x100;
@@ -99,6 +100,8 @@ impl Drop for AddressWatch {
 
 impl Shared {
     fn listen(&self, mut socket: Socket) -> Result<()> {
+        // A notice has no time of its own: it counts from when it is read.
+        pace::become_witness();
         let mut buffer = vec![0; 65536];
         while !self.stop.load(Ordering::Relaxed) {
             let length = match socket.read(&mut buffer) {

@@ -41,20 +41,20 @@ impl Capture {
     /// Records the frames that `wanted` picks.
     pub fn with_filter(namespace: &Namespace, interface: &str, wanted: fn(&Frame) -> bool) -> Result<Self> {
         let socket = namespace.run(|| PacketSocket::open(interface))?;
-        Self::of_socket(socket, wanted)
+        Ok(Self::of_socket(socket, wanted))
     }
 
     /// Records ARP that arrives, and disturbs nobody where thousands of other frames pass.
     pub fn of_arp(namespace: &Namespace, interface: &str) -> Result<Self> {
         let socket = namespace.run(|| PacketSocket::open_for(interface, ARP))?;
-        Self::of_socket(socket, |_| true)
+        Ok(Self::of_socket(socket, |_| true))
     }
 
-    fn of_socket(socket: PacketSocket, wanted: fn(&Frame) -> bool) -> Result<Self> {
+    fn of_socket(socket: PacketSocket, wanted: fn(&Frame) -> bool) -> Self {
         let shared = Arc::new(Shared::default());
         let recorder = Arc::clone(&shared);
         let thread = thread::spawn(move || recorder.record(&socket, wanted));
-        Ok(Self { shared, thread: Some(thread) })
+        Self { shared, thread: Some(thread) }
     }
 
     /// All frames so far. Fails if any was lost: a test must not conclude from an incomplete record.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use std::os::fd::AsRawFd;
 
 use super::echo::{self, Identifier};
 use super::host::Host;
@@ -39,6 +39,8 @@ pub struct SweepReport {
     pub sent: usize,
     /// Lost requests of every address that lost any.
     pub lost: BTreeMap<Ipv4Addr, usize>,
+    /// How many of the lost ones were answered, but too late.
+    pub late: usize,
 }
 
 #[derive(Debug)]
@@ -113,8 +115,7 @@ impl Shared {
         pace::become_realtime();
         let beats = u32::try_from(self.targets.len().max(1)).unwrap_or(u32::MAX);
         let mut pace = Pace::every(period / beats);
-        let mut number = 0;
-        for target in self.targets.iter().cycle() {
+        for (number, target) in (0..).zip(self.targets.iter().cycle()) {
             if !self.sending.load(Ordering::Relaxed) {
                 return;
             }
@@ -123,7 +124,6 @@ impl Shared {
             self.lock().push(Request { target: *target, sent: Instant::now(), answered: None });
             // A request that the kernel refuses (no neighbour, no route) has no answer.
             let _ = self.socket.send_to(&request, &SockAddr::from(SocketAddr::new(IpAddr::V4(*target), 0)));
-            number += 1;
         }
     }
 
@@ -163,12 +163,13 @@ impl SweepReport {
 }
 
 fn report<'a>(requests: impl Iterator<Item = &'a Request>) -> SweepReport {
-    let mut report = SweepReport { sent: 0, lost: BTreeMap::new() };
+    let mut report = SweepReport { sent: 0, lost: BTreeMap::new(), late: 0 };
     for request in requests {
         report.sent += 1;
         let in_time = |at: Instant| at.saturating_duration_since(request.sent) <= TOO_LATE;
         if !request.answered.is_some_and(in_time) {
             *report.lost.entry(request.target).or_default() += 1;
+            report.late += usize::from(request.answered.is_some());
         }
     }
     report
@@ -177,8 +178,7 @@ fn report<'a>(requests: impl Iterator<Item = &'a Request>) -> SweepReport {
 fn open() -> Result<Socket> {
     let socket =
         Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).context("cannot open a socket for echoes")?;
-    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::RcvBufForce, &RECEIVE_BUFFER)
-        .context("cannot enlarge the receive buffer")?;
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("cannot enlarge the receive buffer")?;
     socket.set_read_timeout(Some(RECEIVE_TIMEOUT)).context("cannot set a receive timeout")?;
     Ok(socket)
 }
@@ -199,7 +199,7 @@ mod tests {
         };
         let requests = [request(one, Some(1)), request(other, Some(51)), request(one, Some(50)), request(other, None)];
         let report = report(requests.iter());
-        assert_eq!(report, SweepReport { sent: 4, lost: BTreeMap::from([(other, 2)]) });
+        assert_eq!(report, SweepReport { sent: 4, lost: BTreeMap::from([(other, 2)]), late: 1 });
         assert_eq!(report.lost_in_all(), 2);
     }
 }

@@ -12,6 +12,9 @@ use super::program;
 /// Real-time priority of the lab's probes: low among real-time threads, above everything else.
 const REALTIME_PRIORITY: &str = "10";
 
+/// Real-time priority of those who note when something happened: above the programs that do it.
+const WITNESS_PRIORITY: &str = "60";
+
 /// Beats of a fixed period on the monotonic clock.
 #[derive(Debug)]
 pub struct Pace {
@@ -47,8 +50,17 @@ fn now() -> Duration {
 /// Asks for real-time scheduling of the calling thread. Returns whether it was granted; without it measurements are noisier
 /// on a busy machine, but not wrong.
 pub fn become_realtime() -> bool {
+    schedule(REALTIME_PRIORITY)
+}
+
+/// As [`become_realtime`], for a thread that only reads what the kernel tells, and takes the time of it. It must do little.
+pub fn become_witness() -> bool {
+    schedule(WITNESS_PRIORITY)
+}
+
+fn schedule(priority: &str) -> bool {
     let thread = nix::unistd::gettid().to_string();
     let mut command = program::command("chrt");
-    command.args(["--fifo", "--pid", REALTIME_PRIORITY, &thread]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["--fifo", "--pid", priority, &thread]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }

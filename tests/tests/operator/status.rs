@@ -40,11 +40,12 @@ const CLAIMED: bool = true;
 
 /// What the agent of a node writes when it becomes master, or is it no more.
 async fn write_as_agent(stage: &Stage, node: &str, claimed: bool) -> Result<()> {
-    let mut object =
-        json!({ "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" } });
-    if claimed {
-        object["status"] = json!({ "master": node, "masterSince": "2026-01-01T00:00:00Z" });
-    }
+    let nothing = json!({ "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" } });
+    let claim = json!({
+        "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" },
+        "status": { "master": node, "masterSince": "2026-01-01T00:00:00Z" },
+    });
+    let object = if claimed { claim } else { nothing };
     let parameters = PatchParams::apply(&format!("holdfast-agent-{node}")).force();
     stage.virtual_ips().patch_status("web", &parameters, &Patch::Apply(&object)).await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What the operator may do beside watching and writing what is Holdfast's own.
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Attempt, NAMESPACE, agent_and_admin, leases, operator};
 
@@ -9,29 +9,30 @@ const BY_POLICY: &str = "ValidatingAdmissionPolicy";
 
 const MANAGER: &str = "holdfast-operator";
 
-fn named(version: &str, kind: &str, name: &str) -> Value {
-    json!({ "apiVersion": version, "kind": kind, "metadata": { "name": name } })
-}
-
 fn lease(name: &str) -> Attempt {
-    let mut object = named("coordination.k8s.io/v1", "Lease", name);
-    object["spec"] = json!({ "holderIdentity": name });
+    let object = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name },
+        "spec": { "holderIdentity": name },
+    });
     Attempt::apply(MANAGER, &leases(&format!("/{name}")), object)
 }
 
 fn account(name: &str) -> Attempt {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}");
-    Attempt::apply(MANAGER, &path, named("v1", "ServiceAccount", name))
+    let object = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name } });
+    Attempt::apply(MANAGER, &path, object)
 }
 
 /// A role that lets its owner read one NodeConfig.
 fn role(name: &str, node: &str) -> Attempt {
     let path = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}");
-    let mut role = named("rbac.authorization.k8s.io/v1", "ClusterRole", name);
-    role["rules"] = json!([{
+    let rule = json!({
         "apiGroups": ["holdfast.dev"], "resources": ["nodeconfigs"], "resourceNames": [node], "verbs": ["get"],
-    }]);
-    Attempt::apply(MANAGER, &path, role)
+    });
+    let object = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": name }, "rules": [rule],
+    });
+    Attempt::apply(MANAGER, &path, object)
 }
 
 #[tokio::test]

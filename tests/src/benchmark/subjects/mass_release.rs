@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::{ANNOUNCED, INTERVAL, say};
+use crate::benchmark::announcements::Announcements;
 use crate::benchmark::contender::Contender;
 use crate::benchmark::election::{Election, Vip};
 use crate::benchmark::goal::Goal;
@@ -34,8 +35,15 @@ pub(super) fn measure(settings: &Settings, random: &mut Random) -> Result<Vec<Ro
     let mut rows = [
         Row::new(&subject, "VIPs that nobody held for a while", Unit::Count, nothing),
         Row::new(&subject, "longest time that nobody held a VIP", Unit::Milliseconds, nothing),
+        Row::new(
+            &subject,
+            "longest time from its removal to the other node's announcement",
+            Unit::Milliseconds,
+            nothing,
+        ),
         Row::new(&subject, "last VIP on the other node, after SIGTERM", Unit::Milliseconds, Goal::REPORT),
         Row::new(&subject, format!("probes lost, {ASKED} of the VIPs asked each 50 ms"), Unit::Count, nothing),
+        Row::new(&subject, "of them answered, but after more than 50 ms", Unit::Count, Goal::REPORT),
     ];
     for (run, phase) in random.spread_over(INTERVAL, settings.long_runs).into_iter().enumerate() {
         for contender in Contender::in_turn(run) {
@@ -48,12 +56,13 @@ pub(super) fn measure(settings: &Settings, random: &mut Random) -> Result<Vec<Ro
 }
 
 /// In the order of the rows.
-fn release(contender: Contender, size: usize, phase: Duration) -> Result<[f64; 4]> {
+fn release(contender: Contender, size: usize, phase: Duration) -> Result<[f64; 6]> {
     let vips = Vip::many(size);
     let mut scene = Scene::elected(contender, &Election::of(INTERVAL, vips.clone()))?;
     sleep(ANNOUNCED);
     let (on_a, on_b) = (AddressWatch::start(&scene.a.host)?, AddressWatch::start(&scene.b.host)?);
     let asked: Vec<Ipv4Addr> = vips.iter().step_by((size / ASKED).max(1)).map(|vip| vip.address).collect();
+    let announcements = Announcements::record(&scene)?;
     let sweep = EchoSweep::start(&scene.client, asked, PERIOD)?;
     // The first round resolves the addresses.
     sleep(PERIOD * 10);
@@ -64,7 +73,8 @@ fn release(contender: Contender, size: usize, phase: Duration) -> Result<[f64; 4
     on_b.wait_for(IpAddr::V4(last.address), Change::Set, event, LONG)?;
     sleep(INTERVAL * 5);
     let asked = sweep.stop(counted_from)?;
-    let mut gaps = Vec::new();
+    let announced = announcements.of_b(&scene, event)?;
+    let (mut gaps, mut unannounced) = (Vec::new(), 0.0_f64);
     let mut moved = event;
     for vip in &vips {
         let address = IpAddr::V4(vip.address);
@@ -72,8 +82,11 @@ fn release(contender: Contender, size: usize, phase: Duration) -> Result<[f64; 4
         let added = on_b.wait_for(address, Change::Set, event, LONG)?.at;
         moved = moved.max(added);
         gaps.push(milliseconds_from(removed, added));
+        let told = announced.get(&address).with_context(|| format!("{address} was never announced"))?;
+        unannounced = unannounced.max(milliseconds_from(removed, *told));
     }
     let without = gaps.iter().filter(|gap| **gap > 0.0).count();
     let longest = gaps.iter().copied().fold(0.0, f64::max);
-    Ok([count(without), longest, milliseconds_from(event, moved), count(asked.lost_in_all())])
+    let (last, late) = (milliseconds_from(event, moved), count(asked.late));
+    Ok([count(without), longest, unannounced, last, count(asked.lost_in_all()), late])
 }

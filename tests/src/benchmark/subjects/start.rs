@@ -10,7 +10,7 @@ use super::{INTERVAL, say};
 use crate::benchmark::contender::Contender;
 use crate::benchmark::election::{Election, Vip};
 use crate::benchmark::goal::Goal;
-use crate::benchmark::node::LONG;
+use crate::benchmark::node::{LONG, manifest_file};
 use crate::benchmark::random::Random;
 use crate::benchmark::row::Row;
 use crate::benchmark::samples::{milliseconds, milliseconds_from};
@@ -48,9 +48,9 @@ pub(super) fn measure(settings: &Settings, random: &mut Random) -> Result<Vec<Ro
 fn change_manifest(scene: &Scene, election: &Election) -> Result<f64> {
     let watch = AddressWatch::start(&scene.a.host)?;
     let one = format!("[{}]", Vip::ONLY.address);
-    let changed = election.manifest().replace(&one, &format!("[{}, {ADDED}]", Vip::ONLY.address));
+    let changed = election.manifest(0).replace(&one, &format!("[{}, {ADDED}]", Vip::ONLY.address));
     let event = std::time::Instant::now();
-    scene.a.home().write_manifest("manifest.yaml", &changed)?;
+    scene.a.home().write_manifest(&manifest_file(0), &changed)?;
     let timeout: Duration = LONG;
     Ok(milliseconds_from(event, watch.wait_for(IpAddr::V4(ADDED), Change::Set, event, timeout)?.at))
 }
