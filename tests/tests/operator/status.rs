@@ -230,7 +230,7 @@ async fn a_master_that_is_not_named_any_more_is_named_again_and_can_take_it_back
     two.report("web", RouterState::Backup, &json!([])).await?;
     wait_for_reason(&stage, "web", ConditionType::Ready, "MasterElected").await?;
 
-    for by_hand in [json!(null), json!("node-2")] {
+    for by_hand in [json!(null), json!("no-such-node")] {
         let edit = Patch::Merge(json!({ "status": { "master": by_hand } }));
         stage.virtual_ips().patch_status("web", &PatchParams::default(), &edit).await?;
         let is_named = |vip: &VirtualIP| master(vip) == Some("node-1");
