@@ -265,11 +265,11 @@ impl Worker {
             let requests: Vec<_> = some.iter().map(|task| task.request).collect();
             self.program_addresses(&requests, &mut present);
         }
-        let is_gone = |place: &Place, task: &Task| task.guard.is_none() || present.get(place) == Some(&false);
-        let gone: Vec<_> = last.iter().filter(|(place, task)| is_gone(place, task)).map(|(place, _)| *place).collect();
-        if !gone.is_empty() {
+        let is_free = |place: &Place, task: &Task| needs_no_fence(task, present.get(place).copied().unwrap_or(true));
+        let free: Vec<_> = last.iter().filter(|(place, task)| is_free(place, task)).map(|(place, _)| *place).collect();
+        if !free.is_empty() {
             self.count_closed();
-            self.unfence(&gone);
+            self.unfence(&free);
         }
     }
 
@@ -388,6 +388,12 @@ fn new_ipv6(requests: &[AddressRequest], outcomes: &[Outcome]) -> Option<(usize,
     Some((first, requests.iter().zip(outcomes).rev().find_map(added)?))
 }
 
+/// Whether an address is no concern of the fence after its last request. One that could not be removed stays fenced: its
+/// task names no guard, since nobody wants it.
+const fn needs_no_fence(task: &Task, is_present: bool) -> bool {
+    !is_present || (task.guard.is_none() && !matches!(task.request, AddressRequest::Remove(_)))
+}
+
 /// Whether the kernel may answer for the address of a request since. What it refused to remove is still there; what it
 /// refused to add is not there, or is somebody else's.
 fn is_present(request: &AddressRequest, outcome: Outcome) -> bool {
@@ -402,9 +408,40 @@ fn is_present(request: &AddressRequest, outcome: Outcome) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_vrrp::Family;
     use nix::errno::Errno;
 
     use super::*;
+
+    #[test]
+    fn what_could_not_be_removed_stays_fenced_and_what_could_not_be_added_does_not() {
+        let placement = Placement {
+            interface: InterfaceIndex::new(2),
+            address: "10.77.0.100".parse().expect("an address"),
+            prefix_length: 32,
+        };
+        let second = std::time::Duration::from_secs(1);
+        let guard = Guard { family: Family::Ipv4, virtual_router_id: 51, timeout: second, release: second };
+        let add = (AddressRequest::Add(placement), Some(guard));
+        let restore = (AddressRequest::Restore(placement), Some(guard));
+        let add_unfenced = (AddressRequest::Add(placement), None);
+        let remove = (AddressRequest::Remove(placement), None);
+        for ((request, guard), outcome, is_free) in [
+            (add, Ok(()), false),
+            (add, Err(Errno::EEXIST), true),
+            (restore, Err(Errno::ENOMEM), false),
+            (restore, Err(Errno::ENODEV), true),
+            (add_unfenced, Ok(()), true),
+            (remove, Ok(()), true),
+            (remove, Err(Errno::EADDRNOTAVAIL), true),
+            (remove, Err(Errno::ENODEV), true),
+            (remove, Err(Errno::ENOMEM), false),
+            (remove, Err(Errno::ENOBUFS), false),
+        ] {
+            let task = Task { request, guard };
+            assert_eq!(needs_no_fence(&task, is_present(&request, outcome)), is_free, "{request:?} {outcome:?}");
+        }
+    }
 
     #[test]
     fn only_added_ipv6_addresses_are_waited_for() {

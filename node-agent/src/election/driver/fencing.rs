@@ -118,14 +118,7 @@ impl Driver {
                 self.leases.shorten();
                 self.degraded(format!("the fence cannot be set up: {}", error.desc()));
             }
-            FenceNews::Found => {
-                self.fence.stands = true;
-                for (placement, guard) in &self.fence.guards {
-                    if guard.is_some() && self.leases.renewed(placement).is_some() {
-                        self.leases.begin(*placement, Period::Long, self.now);
-                    }
-                }
-            }
+            FenceNews::Found => self.fence.stands = true,
             FenceNews::Closed(closed) => closed.into_iter().for_each(|closed| self.note_closed(closed)),
         }
     }
