@@ -61,18 +61,19 @@ fn attempt(input: &Input<'_>, cluster: &Cluster<'_>, kept: &Kept) -> Plan {
 
 /// What is kept already, and what the plan refuses although it is in force.
 fn keep_more(input: &Input<'_>, cluster: &Cluster<'_>, kept: &Kept, plan: &Plan) -> Kept {
-    let in_force = InForceUnits::of(input, cluster, plan);
     let mut more = kept.clone();
-    for (name, verdict) in &plan.virtual_ips {
-        let verdict = &verdict.accepted;
-        if is_mistake(verdict) && in_force.has_virtual_ip(name) {
-            more.virtual_ips.entry(name.clone()).or_insert_with(|| verdict.clone());
-        }
+    let virtual_ips = plan.virtual_ips.iter().map(|(name, verdict)| (name, &verdict.accepted));
+    let virtual_ips: Vec<_> = virtual_ips.filter(|(_, verdict)| is_mistake(verdict)).collect();
+    let groups: Vec<_> = plan.groups.iter().filter(|(_, verdict)| is_mistake_of_group(verdict)).collect();
+    if virtual_ips.is_empty() && groups.is_empty() {
+        return more;
     }
-    for (name, verdict) in &plan.groups {
-        if is_mistake_of_group(verdict) && in_force.has_group(name) {
-            more.groups.entry(name.clone()).or_insert_with(|| verdict.clone());
-        }
+    let in_force = InForceUnits::of(input, cluster, plan);
+    for (name, verdict) in virtual_ips.into_iter().filter(|(name, _)| in_force.has_virtual_ip(name)) {
+        more.virtual_ips.entry(name.clone()).or_insert_with(|| verdict.clone());
+    }
+    for (name, verdict) in groups.into_iter().filter(|(name, _)| in_force.has_group(name)) {
+        more.groups.entry(name.clone()).or_insert_with(|| verdict.clone());
     }
     more
 }

@@ -13,7 +13,7 @@ use holdfast_tests::demo::guard;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// What to measure; without it, everything.
-    only: Vec<What>,
+    only: Vec<Subject>,
     /// A few runs instead of many: less than 5 minutes for everything.
     #[arg(long)]
     quick: bool,
@@ -31,58 +31,14 @@ struct Arguments {
     command: String,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum What {
-    /// Planned stop, upgrade, preemption.
-    Moves,
-    /// Node crash.
-    Crash,
-    /// Agent killed, node alive.
-    Killed,
-    /// Agent frozen.
-    Frozen,
-    /// Death of what a health check watches.
-    HealthCheck,
-    /// Crash of a node with many VIPs.
-    MassFailover,
-    /// Stop of an agent with many VIPs.
-    MassRelease,
-    /// Processor time, memory and false transitions while nothing happens.
-    Steady,
-    /// False transitions on a busy machine.
-    Busy,
-    /// Start of a program, and a changed manifest.
-    Start,
-}
-
-impl From<What> for Subject {
-    fn from(what: What) -> Self {
-        match what {
-            What::Moves => Self::Moves,
-            What::Crash => Self::Crash,
-            What::Killed => Self::Killed,
-            What::Frozen => Self::Frozen,
-            What::HealthCheck => Self::HealthCheck,
-            What::MassFailover => Self::MassFailover,
-            What::MassRelease => Self::MassRelease,
-            What::Steady => Self::Steady,
-            What::Busy => Self::Busy,
-            What::Start => Self::Start,
-        }
-    }
-}
-
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     if !guard::is_inner() {
         return guard::run();
     }
     guard::listen_to_signals_again()?;
-    let subjects: Vec<Subject> = if arguments.only.is_empty() {
-        Subject::ALL.into()
-    } else {
-        arguments.only.iter().copied().map(Subject::from).collect()
-    };
+    let subjects: Vec<Subject> =
+        if arguments.only.is_empty() { Subject::value_variants().to_vec() } else { arguments.only };
     let settings = if arguments.quick { Settings::quick() } else { Settings::full() };
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     eprintln!("seed {seed}");

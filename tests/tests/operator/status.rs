@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use holdfast_crds::condition::{ConditionType, find_condition};
-use holdfast_crds::{HealthCheck, RouterState, VirtualIP};
+use holdfast_crds::{Claimed, HealthCheck, RouterState, VirtualIP, claim_manager};
 use holdfast_tests::cluster::wait;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{Agent, LONG, SHORT, Stage, apply, virtual_ip};
@@ -36,18 +37,22 @@ async fn notes(stage: &Stage, reason: &str) -> Result<Vec<String>> {
     Ok(events.into_iter().filter_map(|event| event.note).collect())
 }
 
-const CLAIMED: bool = true;
+const WEB: Claimed<'_> = Claimed { name: "web", uid: None, resource_version: None };
 
-/// What the agent of a node writes when it becomes master, or is it no more.
-async fn write_as_agent(stage: &Stage, node: &str, claimed: bool) -> Result<()> {
-    let nothing = json!({ "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" } });
-    let claim = json!({
-        "apiVersion": "holdfast.dev/v1alpha1", "kind": "VirtualIP", "metadata": { "name": "web" },
-        "status": { "master": node, "masterSince": "2026-01-01T00:00:00Z" },
-    });
-    let object = if claimed { claim } else { nothing };
-    let parameters = PatchParams::apply(&format!("holdfast-agent-{node}")).force();
-    stage.virtual_ips().patch_status("web", &parameters, &Patch::Apply(&object)).await?;
+/// What the agent of a node writes when it becomes master.
+async fn claim(stage: &Stage, node: &str) -> Result<()> {
+    let since = Time("2026-01-01T00:00:00Z".parse()?);
+    write_as_agent(stage, node, &WEB.by(node, Some(&since))).await
+}
+
+/// What it writes when it is it no more.
+async fn release(stage: &Stage, node: &str) -> Result<()> {
+    write_as_agent(stage, node, &WEB.by_nobody()).await
+}
+
+async fn write_as_agent(stage: &Stage, node: &str, object: &Value) -> Result<()> {
+    let parameters = PatchParams::apply(&claim_manager(node)).force();
+    stage.virtual_ips().patch_status("web", &parameters, &Patch::Apply(object)).await?;
     Ok(())
 }
 
@@ -101,7 +106,7 @@ async fn when_nothing_changes_no_status_is_written_and_no_event_told() -> Result
     let operator = stage.operator()?;
     let [one, two] = two_nodes(&stage).await?;
     one.report("web", RouterState::Master, &json!([])).await?;
-    write_as_agent(&stage, "node-1", CLAIMED).await?;
+    claim(&stage, "node-1").await?;
     two.report("web", RouterState::Backup, &json!([])).await?;
     let is_whole = |vip: &VirtualIP| backups(vip) == Some("1/1");
     wait::until(&stage.virtual_ips(), "web", "a backup", SHORT, is_whole).await?;
@@ -211,7 +216,7 @@ async fn what_the_agents_write_is_left_alone() -> Result<()> {
     let stage = Stage::new().await?;
     let _operator = stage.operator()?;
     let [one, two] = two_nodes(&stage).await?;
-    write_as_agent(&stage, "node-1", CLAIMED).await?;
+    claim(&stage, "node-1").await?;
     one.report("web", RouterState::Master, &json!([])).await?;
     two.report("web", RouterState::Backup, &json!([])).await?;
     let is_whole = |vip: &VirtualIP| backups(vip) == Some("1/1");
@@ -225,7 +230,7 @@ async fn a_master_that_is_not_named_any_more_is_named_again_and_can_take_it_back
     let stage = Stage::new().await?;
     let _operator = stage.operator()?;
     let [one, two] = two_nodes(&stage).await?;
-    write_as_agent(&stage, "node-1", CLAIMED).await?;
+    claim(&stage, "node-1").await?;
     one.report("web", RouterState::Master, &json!([])).await?;
     two.report("web", RouterState::Backup, &json!([])).await?;
     wait_for_reason(&stage, "web", ConditionType::Ready, "MasterElected").await?;
@@ -238,7 +243,7 @@ async fn a_master_that_is_not_named_any_more_is_named_again_and_can_take_it_back
     }
 
     one.report("web", RouterState::Fault, &json!([])).await?;
-    write_as_agent(&stage, "node-1", !CLAIMED).await?;
+    release(&stage, "node-1").await?;
     let vip = stage.virtual_ips().get("web").await?;
     assert_eq!(master(&vip), None, "what the operator wrote was the agent's");
     Ok(())

@@ -48,32 +48,32 @@ fn expect(duo: &Duo, state_of_a: &str, state_of_b: &str) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn members_are_elected_together_and_handed_over_together_without_a_loss() -> Result<()> {
-    let (mut duo, _uplink) = gateway("")?;
-    expect(&duo, "MASTER", "BACKUP")?;
+/// Stops the master's agent, and returns when both members have moved without a loss.
+fn hand_over_without_a_loss(duo: &mut Duo) -> Result<()> {
+    expect(duo, "MASTER", "BACKUP")?;
     let prober = duo.probe()?;
     let (stop, _) = duo.a.terminate()?;
     prober.wait_for_answer_of(&duo.b.host, stop, LONG)?;
     duo.b.wait_for("inside", "MASTER")?;
     let report = prober.stop()?;
     assert_eq!(report.lost(), 0, "{report}");
+    Ok(())
+}
+
+#[test]
+fn members_are_elected_together_and_handed_over_together_without_a_loss() -> Result<()> {
+    let (mut duo, _uplink) = gateway("")?;
+    hand_over_without_a_loss(&mut duo)?;
     assert!(addresses::has(&duo.b.host, "eth1", INSIDE)?);
     assert!(!addresses::has(&duo.a.host, "eth1", INSIDE)?);
     Ok(())
 }
 
+/// The fence knows that the group moves as a whole.
 #[test]
 fn a_member_with_short_intervals_waits_for_its_slower_companion_without_a_loss() -> Result<()> {
     let (mut duo, _uplink) = gateway_with_inside("1s", "")?;
-    expect(&duo, "MASTER", "BACKUP")?;
-    let prober = duo.probe()?;
-    let (stop, _) = duo.a.terminate()?;
-    prober.wait_for_answer_of(&duo.b.host, stop, LONG)?;
-    duo.b.wait_for("inside", "MASTER")?;
-    let report = prober.stop()?;
-    assert_eq!(report.lost(), 0, "the fence knows that the group moves as a whole: {report}");
-    Ok(())
+    hand_over_without_a_loss(&mut duo)
 }
 
 #[test]

@@ -28,13 +28,14 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use super::random::Random;
 use super::row::Row;
 use super::settings::Settings;
 
 /// What can be measured alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
     /// Planned stop, preemption and upgrade.
     Moves,
@@ -59,20 +60,6 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// All, in the order of the report.
-    pub const ALL: [Self; 10] = [
-        Self::Moves,
-        Self::Crash,
-        Self::Killed,
-        Self::Frozen,
-        Self::HealthCheck,
-        Self::MassFailover,
-        Self::MassRelease,
-        Self::Steady,
-        Self::Busy,
-        Self::Start,
-    ];
-
     /// Measures it. Says on standard error what it is doing.
     pub(super) fn measure(self, settings: &Settings, random: &mut Random) -> Result<Vec<Row>> {
         match self {
@@ -91,19 +78,9 @@ impl Subject {
 }
 
 impl fmt::Display for Subject {
+    /// As on the command line.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Moves => "moves",
-            Self::Crash => "crash",
-            Self::Killed => "killed",
-            Self::Frozen => "frozen",
-            Self::HealthCheck => "health-check",
-            Self::MassFailover => "mass-failover",
-            Self::MassRelease => "mass-release",
-            Self::Steady => "steady",
-            Self::Busy => "busy",
-            Self::Start => "start",
-        })
+        self.to_possible_value().map_or(Ok(()), |value| out.write_str(value.get_name()))
     }
 }
 
