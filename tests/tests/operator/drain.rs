@@ -65,7 +65,7 @@ async fn a_node_is_emptied_when_pods_are_evicted_from_it_and_until_it_is_uncordo
     wait_for_events(&stage, &["DrainEnded", "Draining"]).await
 }
 
-/// Waits until there are Events for these reasons, and no others.
+/// Waits until there are Events of the operator for these reasons, and no others.
 async fn wait_for_events(stage: &Stage, expected: &[&str]) -> Result<()> {
     let told = async || {
         let told = reasons_of_events(stage).await?;
@@ -75,11 +75,12 @@ async fn wait_for_events(stage: &Stage, expected: &[&str]) -> Result<()> {
     wait::repeatedly(&format!("Events {expected:?}"), SHORT, told).await
 }
 
-/// The reasons of all Events, sorted.
+/// The reasons of all Events of the operator, sorted. The API server tells some of its own, whenever it likes.
 async fn reasons_of_events(stage: &Stage) -> Result<Vec<String>> {
     let events: Api<Event> = Api::namespaced(stage.client.clone(), "default");
-    let events = events.list(&ListParams::default()).await?;
-    let mut reasons: Vec<String> = events.items.into_iter().filter_map(|event| event.reason).collect();
+    let events = events.list(&ListParams::default()).await?.items.into_iter();
+    let ours = events.filter(|event| event.reporting_controller.as_deref() == Some("holdfast.dev/operator"));
+    let mut reasons: Vec<String> = ours.filter_map(|event| event.reason).collect();
     reasons.sort();
     Ok(reasons)
 }
