@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -20,8 +21,9 @@ pub enum UserKind {
     VirtualIPGroup,
 }
 
-/// An object of one of these kinds.
-#[derive(Clone, Debug, PartialEq)]
+/// An object of one of these kinds. It is written as what it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Manifest {
     /// See [`VirtualIP`].
     VirtualIP(Box<VirtualIP>),
@@ -108,6 +110,15 @@ impl Manifest {
                 validate::default_virtual_ip_group(&mut object);
                 typed(object).map(Self::VirtualIPGroup)
             }
+        }
+    }
+
+    /// Reads back what was written of a valid object, by this version of Holdfast: no rule is applied again.
+    pub fn restore(object: Value) -> Result<Self, ParseManifestError> {
+        match UserKind::of(&object).ok_or_else(|| unknown_kind(&object))? {
+            UserKind::VirtualIP => typed(object).map(Self::VirtualIP),
+            UserKind::HealthCheck => typed(object).map(Self::HealthCheck),
+            UserKind::VirtualIPGroup => typed(object).map(Self::VirtualIPGroup),
         }
     }
 

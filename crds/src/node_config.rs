@@ -253,7 +253,8 @@ pub struct VirtualRouterStatus {
     /// The address of the current master, if one is heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_address: Option<String>,
-    /// What silences the addresses if the agent is dead or stuck: `None` also where the kernel of the node has no fence.
+    /// What silences the addresses that the node holds if the agent is dead or stuck: `None` also where they cannot be fenced.
+    /// Absent while it holds none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fencing: Option<Fencing>,
     /// What is wrong with it on this node, at most one of each reason.

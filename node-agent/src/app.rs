@@ -46,6 +46,9 @@ pub trait Parts: Send + Sync {
     /// The state of the election thread; `None` once it has ended.
     fn elections(&self) -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>>;
 
+    /// Whether the election thread answers; `false` once it has ended.
+    fn answers(&self) -> Pin<Box<dyn Future<Output = bool> + Send>>;
+
     /// The last result of each health check.
     fn checks(&self) -> Vec<CheckSnapshot>;
 
@@ -73,6 +76,10 @@ pub struct RunningParts {
 impl Parts for RunningParts {
     fn elections(&self) -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>> {
         Box::pin(self.election.snapshot())
+    }
+
+    fn answers(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        Box::pin(self.election.answers())
     }
 
     fn checks(&self) -> Vec<CheckSnapshot> {
@@ -123,9 +130,14 @@ impl App {
         })
     }
 
+    /// Whether the election thread answers in time. Asked every few seconds, so nothing is copied for it.
+    pub async fn is_live(&self) -> bool {
+        timeout(PATIENCE, self.parts.answers()).await.unwrap_or(false)
+    }
+
     /// Everything that keeps the agent from being ready; empty if it is.
     pub async fn unreadiness(&self, asked: Readiness) -> Vec<String> {
-        let answers = timeout(PATIENCE, self.parts.elections()).await.ok().flatten().is_some();
+        let answers = self.is_live().await;
         let configuration = self.configuration.borrow();
         let mut reasons = match asked {
             Readiness::Everything => configuration.problems(),

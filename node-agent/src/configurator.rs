@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use crate::app::Configuration;
@@ -15,6 +16,7 @@ use crate::outlive::{Pauses, outlive_panics};
 use crate::passwords::Passwords;
 use crate::source::{Folder, Follower, Manifests, NodeIdentity, Update};
 use crate::state_dir::StateDir;
+use crate::system;
 use crate::translate::{Refusal, translate};
 
 /// Before the configuration is followed again, after a fault of the agent.
@@ -22,6 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest such pause: if the fault is in how the present configuration is read, only another one helps.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// After it the election thread has taken a change over.
+const TAKEN_OVER: Duration = Duration::from_secs(1);
 
 /// Whom to tell, and where the passwords come from.
 pub struct Configurator {
@@ -52,12 +57,14 @@ impl Configurator {
 
     async fn follow_folder(&mut self, folder: &Folder, identity: &NodeIdentity) {
         let saved = Manifests::load(self.state.load_manifests());
-        let mut follower = Follower::new(folder.clone(), self.passwords.clone(), identity.clone(), saved);
+        let mut follower = Follower::new(folder.clone(), self.passwords.clone(), identity.clone(), &saved);
+        drop(saved);
         loop {
             let update = follower.changed().await;
             self.carry_out(update);
             // What cannot be carried out is not what the next run should begin with.
-            self.state.save_manifests(&follower.manifests().save());
+            self.state.save_manifests(follower.manifests());
+            give_back_memory_soon();
         }
     }
 
@@ -76,21 +83,26 @@ impl Configurator {
 
     /// Returns the groups that cannot run.
     pub(crate) fn carry_out(&mut self, update: Update) -> Vec<Refusal> {
-        let translation = translate(&update.spec, &mut self.passwords);
         let mut errors: Vec<String> = update.problems.iter().map(ToString::to_string).collect();
+        let Some(spec) = update.spec else {
+            self.add_problems(errors);
+            return Vec::new();
+        };
+        let mut translation = translate(&spec, &mut self.passwords);
+        translation.desired.share(&self.publish.borrow().desired);
         errors.extend(translation.refusals.iter().map(ToString::to_string));
         errors.extend(translation.warnings);
         info!(
             event = "configuration",
             groups = translation.desired.groups.len(),
-            health_checks = update.spec.health_checks.len(),
+            health_checks = spec.health_checks.len(),
             problems = errors.len(),
             "the configuration has changed"
         );
         self.tell_news(&errors);
         let desired = Arc::new(translation.desired.clone());
         // Checks first: a group that waits for one must not find it missing.
-        self.checks.apply(update.spec.health_checks);
+        self.checks.apply(spec.health_checks);
         self.election.apply(translation.desired);
         self.publish.send_modify(|configuration| {
             configuration.loaded = true;
@@ -99,6 +111,14 @@ impl Configurator {
             configuration.fault = None;
         });
         translation.refusals
+    }
+
+    /// Tells what is wrong beside what was wrong before.
+    fn add_problems(&self, problems: Vec<String>) {
+        let mut errors = self.publish.borrow().errors.clone();
+        errors.extend(problems.into_iter().filter(|problem| !errors.contains(problem)).collect::<Vec<_>>());
+        self.tell_news(&errors);
+        self.publish.send_modify(|configuration| configuration.errors = errors);
     }
 
     /// Takes a problem of the configuration as a whole back, and tells another.
@@ -123,6 +143,15 @@ impl Configurator {
             info!(event = "configuration-problem-solved", "solved: {solved}");
         }
     }
+}
+
+/// A change takes much memory for a moment. Not at once: the election thread takes the change over just now, for which it
+/// needs memory itself, and gives up what it had.
+pub(crate) fn give_back_memory_soon() {
+    tokio::spawn(async {
+        sleep(TAKEN_OVER).await;
+        system::give_back_memory();
+    });
 }
 
 /// What cannot be followed any more stays as it was: the elections go on.

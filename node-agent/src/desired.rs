@@ -3,7 +3,9 @@
 //!
 //! `translate.rs` makes it from a `NodeConfig`; nothing behind this point knows Kubernetes.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_vrrp::{Family, GroupConfig};
@@ -12,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// Everything that this node must run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// The groups of virtual routers, by name.
-    pub groups: Vec<DesiredGroup>,
+    /// The groups of virtual routers, by name. They are shared: who runs them and who shows them see the same ones.
+    pub groups: Vec<Arc<DesiredGroup>>,
 }
 
 /// One election unit: virtual routers that move together.
@@ -56,6 +58,25 @@ pub enum Fencing {
     Strict,
     /// When their kernel lifetime ends.
     None,
+}
+
+impl Desired {
+    /// Takes the groups that are the same from `earlier`, so that they are not kept twice.
+    pub fn share(&mut self, earlier: &Self) {
+        let earlier: HashMap<&str, &Arc<DesiredGroup>> =
+            earlier.groups.iter().map(|group| (group.name.as_str(), group)).collect();
+        for group in &mut self.groups {
+            if let Some(same) = earlier.get(group.name.as_str()).filter(|same| **same == group) {
+                *group = Arc::clone(same);
+            }
+        }
+    }
+}
+
+impl FromIterator<DesiredGroup> for Desired {
+    fn from_iter<I: IntoIterator<Item = DesiredGroup>>(groups: I) -> Self {
+        Self { groups: groups.into_iter().map(Arc::new).collect() }
+    }
 }
 
 /// What a takeover may need on a busy machine. With the ticks of the kernel no more than 50 ms.
@@ -105,4 +126,20 @@ pub enum TrackerSource {
     HealthCheck(String),
     /// Whether the interface of this name is up.
     Interface(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::election::test_groups::vip_group;
+
+    #[test]
+    fn groups_that_stay_the_same_are_kept_once() {
+        let earlier: Desired = [vip_group("a", 51), vip_group("b", 52)].into_iter().collect();
+        let mut desired: Desired = [vip_group("b", 52), vip_group("a", 53)].into_iter().collect();
+        let expected = desired.clone();
+        desired.share(&earlier);
+        assert_eq!(desired, expected);
+        assert!(Arc::ptr_eq(&desired.groups[0], &earlier.groups[1]));
+    }
 }

@@ -32,7 +32,7 @@ mod tests {
         let group = |(protocol, interval): &(Protocol, AdvertInterval)| {
             group_with("web", 51, |member| (member.protocol, member.interval) = (*protocol, *interval))
         };
-        Desired { groups: routers.iter().map(group).collect() }
+        routers.iter().map(group).collect()
     }
 
     #[test]

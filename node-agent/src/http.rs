@@ -91,10 +91,7 @@ fn router(app: Arc<App>) -> Router {
 }
 
 async fn livez(State(app): State<Arc<App>>) -> Response {
-    match app.status().await {
-        Some(_) => "ok\n".into_response(),
-        None => silent(),
-    }
+    if app.is_live().await { "ok\n".into_response() } else { silent() }
 }
 
 /// As the API server's own, it leaves out what is asked to be left out.
@@ -116,7 +113,7 @@ async fn serve_metrics(State(app): State<Arc<App>>) -> Response {
         state_write_failures: app.parts.state_write_failures(),
         configuration_faults: app.configuration.borrow().faults,
     };
-    match metrics::render(&status, &extras) {
+    match metrics::render(status, &extras) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
@@ -161,6 +158,14 @@ mod tests {
                 Self::Answering => Box::pin(ready(Some(Snapshot::default()))),
                 Self::Stuck => Box::pin(pending()),
                 Self::Ended => Box::pin(ready(None)),
+            }
+        }
+
+        fn answers(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+            match self {
+                Self::Answering => Box::pin(ready(true)),
+                Self::Stuck => Box::pin(pending()),
+                Self::Ended => Box::pin(ready(false)),
             }
         }
 

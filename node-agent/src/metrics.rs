@@ -6,6 +6,7 @@
 mod api;
 mod holdfast;
 mod keepalived;
+mod per_router;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,10 +43,10 @@ type Gauges = Family<Labels, Gauge>;
 type Counters = Family<Labels, Counter>;
 
 /// All metrics in the text format of `OpenMetrics`.
-pub fn render(status: &AgentStatus, extras: &Extras) -> Result<String, fmt::Error> {
-    let mut registry = Registry::default();
-    keepalived::register(&mut registry, status, extras);
-    holdfast::register(&mut registry, status, extras);
+pub fn render(status: AgentStatus, extras: &Extras) -> Result<String, fmt::Error> {
+    let (status, mut registry) = (Arc::new(status), Registry::default());
+    keepalived::register(&mut registry, &status, extras);
+    holdfast::register(&mut registry, &status, extras);
     if let Some(api) = &status.api {
         api::register(&mut registry, api);
     }
@@ -74,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::desired::{DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource};
-    use crate::snapshot::{CheckSnapshot, InterfaceSnapshot, RouterSnapshot, RouterState, Snapshot};
+    use crate::snapshot::{CheckSnapshot, CounterName, InterfaceSnapshot, RouterSnapshot, RouterState, Snapshot};
 
     const VIP: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -95,11 +96,12 @@ mod tests {
             message: String::new(),
             transitions: 3,
             master_address: None,
-            fencing: Fencing::default(),
+            fencing: Some(Fencing::default()),
+            fence_unavailable: false,
             obstacle: None,
             occupied: Vec::new(),
             foreign_router: None,
-            counters: counters.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            counters: counters.iter().map(|(name, count)| (CounterName::from((*name).to_owned()), *count)).collect(),
         }
     }
 
@@ -164,7 +166,7 @@ mod tests {
             trackers: vec![TrackerSource::Interface("eth1".to_owned())],
         };
         Extras {
-            desired: Arc::new(Desired { groups: vec![group] }),
+            desired: Arc::new(Desired { groups: vec![group.into()] }),
             started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             state_write_failures: 5,
             configuration_faults: 2,
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn dashboards_for_keepalived_find_their_names() {
-        let text = render(&status(), &extras()).expect("text");
+        let text = render(status(), &extras()).expect("text");
         let labels = "{iname=\"web\",intf=\"eth0\",vrid=\"51\"";
         let counts = [
             ("advertisements_sent", 8),
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_agent_tells_about_itself() {
-        let text = render(&status(), &extras()).expect("text");
+        let text = render(status(), &extras()).expect("text");
         let labels = "{virtual_router=\"web\",virtual_ip=\"web\",interface=\"eth0\",vrid=\"51\",family=\"IPv4\"";
         let lines = [
             format!("holdfast_virtual_router_state{labels},state=\"MASTER\"}} 1"),
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn of_interfaces_only_those_in_use_are_shown() {
-        let text = render(&status(), &extras()).expect("text");
+        let text = render(status(), &extras()).expect("text");
         for used in ["eth0", "eth1"] {
             let lines = [
                 format!("holdfast_interface_up{{interface=\"{used}\"}} 1"),
@@ -250,7 +252,7 @@ mod tests {
     fn an_address_that_a_master_lacks_is_not_in_order() {
         let mut status = status();
         status.snapshot.virtual_routers[0].held.clear();
-        let text = render(&status, &extras()).expect("text");
+        let text = render(status, &extras()).expect("text");
         let name = "keepalived_exporter_check_script_status";
         let line = text.lines().find(|line| line.starts_with(name)).expect("a line");
         assert!(line.ends_with(" 0"), "{line}");

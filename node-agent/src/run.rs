@@ -32,6 +32,7 @@ use crate::origin::Origin;
 use crate::passwords::Passwords;
 use crate::source::NodeIdentity;
 use crate::state_dir::{StateDir, StateDirError};
+use crate::system;
 
 /// After an abort, addresses go at once; the kernel needs no longer.
 const ABORT_LIMIT: Duration = Duration::from_secs(2);
@@ -100,6 +101,7 @@ impl From<Ending> for ExitCode {
 
 /// Runs until a signal ends it.
 pub fn run(args: RunArgs) -> Result<Ending, RunError> {
+    system::keep_memory_small();
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("control")

@@ -2,6 +2,7 @@
 //!
 //! `holdfast-agent status`, `/debug/state`, `/metrics` and (later) `NodeConfig.status` are all made from it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -59,9 +60,13 @@ pub struct RouterSnapshot {
     pub transitions: u64,
     /// The address of the master: our own while we are it; none while none is known.
     pub master_address: Option<IpAddr>,
-    /// What silences its addresses if the agent is dead or stuck: `None` also where the kernel has no fence.
-    #[serde(default)]
-    pub fencing: Fencing,
+    /// What silences the addresses that it holds if the agent is dead or stuck: `None` also where they cannot be fenced. None
+    /// while it holds none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fencing: Option<Fencing>,
+    /// The kernel has no fence, or it cannot be set up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fence_unavailable: bool,
     /// Why it cannot run on this node as it is; none while it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obstacle: Option<Obstacle>,
@@ -71,9 +76,12 @@ pub struct RouterSnapshot {
     /// The last router that advertised its virtual router ID and is no known peer, at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign_router: Option<IpAddr>,
-    /// Everything that it counts, by name.
-    pub counters: BTreeMap<String, u64>,
+    /// What it has counted, by name. Most of dozens of counters stay at zero for ever: those are left out.
+    pub counters: BTreeMap<CounterName, u64>,
 }
+
+/// The name of a counter; one that was read from elsewhere has memory of its own.
+pub type CounterName = Cow<'static, str>;
 
 /// Why a virtual router cannot run where it should.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,7 +28,7 @@ use thiserror::Error;
 use self::writer::Writer;
 
 use crate::network::ownership::{OwnedAddress, OwnedAddresses};
-use crate::source::SavedManifests;
+use crate::source::{PackedManifests, SavedManifests};
 
 const LOCK: &str = "lock";
 const MANIFESTS: &str = "manifests.json";
@@ -112,8 +112,8 @@ impl StateDir {
     }
 
     /// Saves manifests for the next run.
-    pub fn save_manifests(&self, manifests: &SavedManifests) {
-        self.writer.write(MANIFESTS, manifests);
+    pub fn save_manifests(&self, manifests: &PackedManifests) {
+        self.writer.write_bytes(MANIFESTS, manifests.as_json().to_vec());
     }
 
     /// The spec of the `NodeConfig` that an earlier run has saved, if one has.

@@ -217,6 +217,34 @@ pub fn confine(command: &mut Command) {
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// How large a piece of memory must be to be asked of the kernel by itself, and given back to it by itself.
+#[cfg(target_env = "gnu")]
+const OWN_MAPPING: libc::c_int = 128 << 10;
+
+/// Has large pieces of memory go back to the kernel when they are freed; glibc would soon keep them too. To be called before the
+/// first thread is started.
+///
+/// Each thread keeps a heap of its own, although one for all would take less: a thread without real-time scheduling that waits
+/// for a processor while it holds the lock of the only heap would hold up the election.
+pub fn keep_memory_small() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the calls have no pointers; the thresholds are those with which glibc begins.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, OWN_MAPPING);
+    }
+}
+
+/// Gives the kernel back what is free, wherever in the heaps it lies: after what took much for a moment. Whoever wants memory
+/// of a heap meanwhile waits.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call has no pointers, and may run beside all others.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -4,6 +4,7 @@
 //! what it cannot carry out is refused by name, and everything else goes on.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use holdfast_crds as api;
 use holdfast_vrrp as vrrp;
@@ -66,7 +67,7 @@ pub fn translate(spec: &api::NodeConfigSpec, passwords: &mut Passwords) -> Trans
         let routers: Vec<&api::VirtualRouter> =
             spec.virtual_routers.iter().filter(|router| router.group == group.name).collect();
         match translate_group(spec, group, &routers, passwords, &mut translation.warnings) {
-            Ok(group) => translation.desired.groups.push(group),
+            Ok(group) => translation.desired.groups.push(Arc::new(group)),
             Err(error) => {
                 let kind = match &error {
                     RouterError::Password { .. } => RefusalKind::PasswordMissing,
@@ -279,7 +280,7 @@ mod tests {
         let spec = spec(&[router(changes)], &[group("web", json!({}))]);
         let mut translation = translate(&spec, &mut Passwords::default());
         assert_eq!(translation.refusals, []);
-        translation.desired.groups.pop().expect("a group")
+        Arc::unwrap_or_clone(translation.desired.groups.pop().expect("a group"))
     }
 
     #[test]

@@ -24,19 +24,19 @@ pub(super) struct Changes {
     /// The groups at these places drain.
     pub(super) stop: Vec<Slot>,
     /// The groups at these places go on with another configuration.
-    pub(super) reconfigure: Vec<(Slot, DesiredGroup)>,
+    pub(super) reconfigure: Vec<(Slot, Arc<DesiredGroup>)>,
     /// Groups that are made of members of others.
     pub(super) succeed: Vec<Successor>,
     /// The groups at these places have no members any more: their successors have them.
     pub(super) replace: Vec<Slot>,
     /// Groups start.
-    pub(super) start: Vec<DesiredGroup>,
+    pub(super) start: Vec<Arc<DesiredGroup>>,
 }
 
 /// A group that is made of members of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Successor {
-    pub(super) desired: DesiredGroup,
+    pub(super) desired: Arc<DesiredGroup>,
     /// Where each member comes from; none for a new one.
     pub(super) origins: Vec<Option<Seat>>,
     /// It has what nobody wants any more, and drains.
@@ -60,7 +60,7 @@ pub(super) fn changes(
     resolve: impl Fn(&InterfaceChoice) -> Option<InterfaceIndex>,
 ) -> Changes {
     // By name, so that what comes of it does not hang on the order of a list. No name comes twice.
-    let wanted: BTreeMap<String, DesiredGroup> =
+    let wanted: BTreeMap<String, Arc<DesiredGroup>> =
         desired.groups.into_iter().map(|group| (group.name.clone(), group)).collect();
     let regrouping = {
         let running: Vec<_> = present
@@ -78,7 +78,7 @@ pub(super) fn changes(
         match heritage {
             Heritage::New => changes.start.push(group),
             Heritage::Same(place) => {
-                let same = present.get(place).filter(|present| *present.desired != group);
+                let same = present.get(place).filter(|present| present.desired != group);
                 changes.reconfigure.extend(same.map(|present| (present.slot, group)));
             }
             Heritage::Assembled(origins) => {
@@ -137,7 +137,7 @@ fn remainder(present: &Present, left_over: &[MemberIndex]) -> Option<Successor> 
     let config = GroupConfig::new(members, before.config.preemption, before.config.trackers.clone()).ok()?;
     let desired = DesiredGroup { name: before.name.clone(), routers, config, trackers: before.trackers.clone() };
     let origins = left_over.iter().map(|member| Some(Seat { slot: present.slot, member: *member }));
-    Some(Successor { desired, origins: origins.collect(), leaves: true })
+    Some(Successor { desired: Arc::new(desired), origins: origins.collect(), leaves: true })
 }
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
             interfaces: vec![Some(ETH0); desired.routers.len()],
         });
         let present: Vec<_> = present.collect();
-        changes(&present, Desired { groups: desired.to_vec() }, |_| Some(ETH0))
+        changes(&present, desired.iter().cloned().collect(), |_| Some(ETH0))
     }
 
     fn seat(slot: usize, member: u8) -> Seat {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn stays(desired: DesiredGroup, origins: Vec<Option<Seat>>) -> Successor {
-        Successor { desired, origins, leaves: false }
+        Successor { desired: desired.into(), origins, leaves: false }
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn groups_come_and_go() {
         let (old, new) = (vip("a", 51), vip("b", 52));
-        let expected = Changes { stop: vec![Slot::new(0)], start: vec![new.clone()], ..Changes::default() };
+        let expected = Changes { stop: vec![Slot::new(0)], start: vec![new.clone().into()], ..Changes::default() };
         assert_eq!(compare(&[old], &[new]), expected);
     }
 
@@ -193,7 +193,7 @@ mod tests {
         });
         let renamed = DesiredGroup { name: "group/a".to_owned(), ..vip("a", 51) };
         for other in [changed, renamed] {
-            let expected = Changes { reconfigure: vec![(Slot::new(0), other.clone())], ..Changes::default() };
+            let expected = Changes { reconfigure: vec![(Slot::new(0), other.clone().into())], ..Changes::default() };
             assert_eq!(compare(&[vip("a", 51)], &[other]), expected);
         }
     }
@@ -209,8 +209,8 @@ mod tests {
                 Some(if eth9 { InterfaceIndex::new(9) } else { ETH0 })
             };
             let present = Present { slot: Slot::new(0), desired: Arc::new(vip("a", 51)), interfaces: vec![Some(ETH0)] };
-            let desired = Desired { groups: vec![different.clone()] };
-            let expected = Changes { stop: vec![Slot::new(0)], start: vec![different], ..Changes::default() };
+            let desired = [different.clone()].into_iter().collect();
+            let expected = Changes { stop: vec![Slot::new(0)], start: vec![different.into()], ..Changes::default() };
             assert_eq!(changes(&[present], desired, resolve), expected);
         }
     }
@@ -219,7 +219,7 @@ mod tests {
     fn another_way_to_name_the_same_interface_changes_no_election() {
         let mut by_address = vip("a", 51);
         by_address.routers[0].interface = InterfaceChoice::HoldingSubnetOf([10, 0, 0, 51].into());
-        let expected = Changes { reconfigure: vec![(Slot::new(0), by_address.clone())], ..Changes::default() };
+        let expected = Changes { reconfigure: vec![(Slot::new(0), by_address.clone().into())], ..Changes::default() };
         assert_eq!(compare(&[vip("a", 51)], &[by_address]), expected);
     }
 
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(compare(std::slice::from_ref(&before), &[turned]), expected);
 
         let exchanged = united("g", &[&a, &c]);
-        let goes = Successor { desired: united("g", &[&b]), origins: vec![Some(seat(0, 1))], leaves: true };
+        let goes = Successor { desired: united("g", &[&b]).into(), origins: vec![Some(seat(0, 1))], leaves: true };
         let expected = Changes {
             succeed: vec![stays(exchanged.clone(), vec![Some(seat(0, 0)), None]), goes],
             replace: vec![Slot::new(0)],

@@ -25,6 +25,7 @@ pub(super) enum Command {
 /// and of every packet that waited.
 pub(super) enum Question {
     Snapshot(oneshot::Sender<RawSnapshot>),
+    IsThere(oneshot::Sender<()>),
     IsMaster(String, oneshot::Sender<bool>),
 }
 
@@ -65,6 +66,13 @@ impl ElectionHandle {
         let (answer, question) = oneshot::channel();
         self.send(Command::Ask(Question::Snapshot(answer)));
         async move { question.await.ok().map(RawSnapshot::into_snapshot) }
+    }
+
+    /// Whether the thread answers; without limit, as long as it lives.
+    pub fn answers(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (answer, question) = oneshot::channel();
+        self.send(Command::Ask(Question::IsThere(answer)));
+        async move { question.await.is_ok() }
     }
 
     /// Whether this node is master of all virtual routers of a `VirtualIP` now, and stays so; not once the thread has ended.

@@ -42,6 +42,7 @@ use super::leases::Leases;
 use super::record::Record;
 use super::repeats::Repeats;
 use super::report::{Disappearance, Report};
+use super::rest::rest;
 use super::slot::{Seat, Slot};
 use super::stall::{LATE, receive_budget};
 use super::{ElectionError, ElectionOptions, Realtime};
@@ -77,10 +78,14 @@ pub(super) struct Driver {
     now: Instant,
     epoll: Epoll,
     timer: TimerFd,
-    armed: Option<Instant>,
+    armed: Armed,
     inbox: Inbox,
     reports: UnboundedSender<Report>,
     ready: Ready,
+    /// When the last sleep ended.
+    woken: Instant,
+    /// When it began.
+    idle_since: Instant,
     /// To be answered at the end of the round.
     questions: Vec<Question>,
     batch: ReceiveBatch,
@@ -112,8 +117,8 @@ pub(super) struct Driver {
     leases: Leases,
     fence: FenceState,
     record: Record,
-    /// A renewal is under way: the next one waits for it.
-    renewing: bool,
+    /// Renewals that are under way: the next one waits for them.
+    renewals: usize,
     requested: AddressBatch,
     problems: Vec<AddressProblem>,
     /// Addresses that are there by now and that somebody waits to announce.
@@ -138,8 +143,38 @@ struct Ready {
     commands: bool,
     monitor: bool,
     worker: bool,
-    /// Numbers of receiving sockets.
+    /// How many sockets had packets.
+    heard: usize,
+    /// Numbers of receiving sockets that are not read empty yet.
     receivers: Vec<usize>,
+}
+
+impl Ready {
+    /// There were packets, all of them are read, and there was nothing else.
+    fn has_heard_packets_only(&self) -> bool {
+        self.heard > 0 && self.receivers.is_empty() && !self.commands && !self.monitor && !self.worker
+    }
+}
+
+/// For when the timer is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Armed {
+    Never,
+    At(Instant),
+    /// It has rung, and goes on until it is set anew.
+    Rung,
+}
+
+impl Armed {
+    /// Whether the timer can stay as it is. It may ring early, when nothing is due: the deadline of a backup moves away with
+    /// every advert, and a ring now and then costs less than setting the timer each time.
+    fn serves(self, next: Option<Instant>) -> bool {
+        match (self, next) {
+            (Self::At(at), Some(next)) => at <= next,
+            (Self::Never, None) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Opens everything in the caller's thread, so that errors come out there, then starts the loop.
@@ -167,7 +202,7 @@ impl Driver {
             Ok(fence) => (fence, None),
             Err(error) => (None, Some(error)),
         };
-        let fence_stands = fence.is_some();
+        let fence_state = FenceState::of(fence.as_ref());
         // Should it be unreadable, there still is the record.
         let fenced = fence.as_mut().and_then(|fence| fence.leftover().ok()).unwrap_or_default();
         let worker = AddressWorker::start(priority, fence).map_err(ElectionError::Netlink)?;
@@ -186,10 +221,12 @@ impl Driver {
             clock,
             epoll,
             timer,
-            armed: None,
+            armed: Armed::Never,
             inbox,
             reports,
             ready: Ready::default(),
+            woken: Instant::ZERO,
+            idle_since: Instant::ZERO,
             questions: Vec::new(),
             batch: ReceiveBatch::default(),
             monitor,
@@ -209,9 +246,9 @@ impl Driver {
             links: LinkState::default(),
             holdings: Holdings::default(),
             leases: Leases::default(),
-            fence: FenceState::new(fence_stands),
+            fence: fence_state,
             record: Record::load(owned, fenced),
-            renewing: false,
+            renewals: 0,
             requested: AddressBatch::default(),
             problems: Vec::new(),
             confirmed: Vec::new(),
@@ -250,6 +287,7 @@ impl Driver {
         self.begin_real_time(realtime);
         while !self.is_finished() {
             self.arm_timer();
+            self.rest();
             self.sleep();
             self.wake_up();
         }
@@ -273,6 +311,19 @@ impl Driver {
         }
     }
 
+    /// Lets packets gather while they come thick.
+    fn rest(&mut self) {
+        let slept = self.woken.saturating_since(self.idle_since);
+        self.idle_since = self.clock.now();
+        if !self.ready.has_heard_packets_only() || self.is_busy() {
+            return;
+        }
+        let due = self.next_deadline().map(|deadline| deadline.saturating_since(self.idle_since));
+        if let Some(rest) = rest(slept, due) {
+            thread::sleep(rest);
+        }
+    }
+
     /// Waits for a wish, a packet, a report of the kernel, or the earliest deadline.
     fn sleep(&mut self) {
         let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
@@ -285,9 +336,12 @@ impl Driver {
             match event.data() {
                 TOKEN_COMMANDS => self.ready.commands = true,
                 TOKEN_MONITOR => self.ready.monitor = true,
-                TOKEN_TIMER => self.armed = None,
+                TOKEN_TIMER => self.armed = Armed::Rung,
                 TOKEN_WORKER => self.ready.worker = true,
-                token => self.ready.receivers.extend(usize::try_from(token - TOKEN_FIRST_RECEIVER)),
+                token => {
+                    self.ready.heard += 1;
+                    self.ready.receivers.extend(usize::try_from(token - TOKEN_FIRST_RECEIVER));
+                }
             }
         }
     }
@@ -295,6 +349,7 @@ impl Driver {
     /// One round. Wishes, packets and reports come before timers: what they say may be what a timer waits for.
     fn wake_up(&mut self) {
         self.now = self.clock.now();
+        self.woken = self.now;
         let late = self.next_deadline().map_or(Duration::ZERO, |deadline| self.now.saturating_since(deadline));
         self.counted.wake_ups += 1;
         self.counted.late_wake_ups += u64::from(late >= LATE);
@@ -302,6 +357,7 @@ impl Driver {
         self.take_commands();
         self.receive(receive_budget(late));
         self.take_outcomes();
+        self.apply_prepared();
         self.hear_network();
         self.now = self.clock.now();
         self.engine.fire_timers(self.now);
@@ -320,7 +376,7 @@ impl Driver {
         self.inbox.acknowledge();
         while let Some(command) = self.inbox.take() {
             match command {
-                Command::Apply(desired) => self.apply(desired),
+                Command::Apply(desired) => self.prepare(desired),
                 Command::Health(name, state) => self.track_health(name, state),
                 Command::Ask(question) => self.questions.push(question),
                 Command::Drain => self.stop(Event::Drain),
@@ -349,15 +405,19 @@ impl Driver {
 
     /// The earliest time at which there is something to do.
     fn next_deadline(&mut self) -> Option<Instant> {
-        let renewal = if self.renewing { None } else { self.leases.next() };
+        let renewal = if self.renewals > 0 { None } else { self.leases.next() };
         let waiting = [self.engine.next_deadline(), renewal, self.links.retry, self.retry_reading];
         waiting.into_iter().flatten().min()
     }
 
+    /// Whether something is left to be done at once.
+    fn is_busy(&self) -> bool {
+        self.engine.has_requests() || !self.frames.is_empty()
+    }
+
     fn arm_timer(&mut self) {
-        let busy = self.engine.has_requests() || !self.frames.is_empty();
-        let next = if busy { Some(self.now) } else { self.next_deadline() };
-        if next == self.armed {
+        let next = if self.is_busy() { Some(self.now) } else { self.next_deadline() };
+        if self.armed.serves(next) {
             return;
         }
         // Neither can fail for a valid descriptor and a time after the machine's start.
@@ -367,7 +427,7 @@ impl Driver {
             }
             None => self.timer.unset(),
         };
-        self.armed = next;
+        self.armed = next.map_or(Armed::Never, Armed::At);
     }
 
     fn report(&self, report: Report) {
@@ -383,4 +443,26 @@ impl Driver {
 /// Time zero would disarm the timer.
 fn time_spec(deadline: Instant) -> TimeSpec {
     TimeSpec::from_duration(Duration::from_nanos(deadline.as_nanos().max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timer_is_set_when_it_would_ring_too_late_or_rings_for_nothing() {
+        let at = |nanoseconds| Instant::from_nanos(nanoseconds);
+        for (armed, next, serves) in [
+            (Armed::At(at(10)), Some(at(10)), true),
+            (Armed::At(at(10)), Some(at(11)), true),
+            (Armed::At(at(10)), Some(at(9)), false),
+            (Armed::At(at(10)), None, false),
+            (Armed::Rung, Some(at(10)), false),
+            (Armed::Rung, None, false),
+            (Armed::Never, Some(at(10)), false),
+            (Armed::Never, None, true),
+        ] {
+            assert_eq!(armed.serves(next), serves, "{armed:?} for {next:?}");
+        }
+    }
 }

@@ -307,6 +307,12 @@ impl Holdings {
         self.foreign.get(&(interface, address)) == Some(&seat)
     }
 
+    /// For whom an address is held.
+    pub(super) fn owner(&self, placement: &Placement) -> Option<Seat> {
+        let held = self.held.get(&(placement.interface, placement.address));
+        held.filter(|held| held.placement == *placement).map(|held| held.owner)
+    }
+
     /// Everything that is held, and for whom.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Placement, Seat)> + '_ {
         self.held.values().map(|held| (held.placement, held.owner))

@@ -17,6 +17,7 @@
 //! | `record.rs` | the addresses that are ours, remembered across runs |
 //! | `repeats.rs` | how often what others can repeat is told (pure) |
 //! | `changes.rs` | what a new configuration means (pure) |
+//! | `rest.rs` | when to let packets gather (pure) |
 //! | `stall.rs` | how much to read before timers count (pure) |
 //! | `clock.rs` | the time |
 
@@ -35,6 +36,7 @@ mod reconcile;
 mod record;
 mod repeats;
 mod report;
+mod rest;
 mod running;
 mod slot;
 mod stall;
@@ -48,6 +50,7 @@ use thiserror::Error;
 use tokio::sync::mpsc::unbounded_channel;
 
 pub use command::ElectionHandle;
+pub use raw_snapshot::router_counters;
 pub use report::{Conflict, Disappearance, Report, Reports};
 pub use words::reason;
 

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use holdfast_vrrp::wire::ReceiveCheck;
 use holdfast_vrrp::{Counters, Family, Reason, State};
 
 use super::words;
 use crate::desired::{DesiredGroup, Fencing};
-use crate::snapshot::{InterfaceSnapshot, Obstacle, RouterSnapshot, RouterState, Snapshot};
+use crate::snapshot::{CounterName, InterfaceSnapshot, Obstacle, RouterSnapshot, RouterState, Snapshot};
 
 /// Everything at one moment.
 #[derive(Debug, Default)]
@@ -37,7 +38,8 @@ pub(super) struct RawRouter {
     pub(super) interface: Option<String>,
     pub(super) held: Vec<IpAddr>,
     pub(super) master_address: Option<IpAddr>,
-    pub(super) fencing: Fencing,
+    pub(super) fencing: Option<Fencing>,
+    pub(super) fence_unavailable: bool,
     pub(super) fence_dropped_packets: u64,
     pub(super) obstacle: Option<Obstacle>,
     pub(super) occupied: Vec<IpAddr>,
@@ -58,8 +60,7 @@ impl RawSnapshot {
 impl RawRouter {
     fn into_snapshot(self) -> Option<RouterSnapshot> {
         let router = self.desired.routers.get(self.member)?;
-        let mut counters = named_counters(&self.counters);
-        counters.insert("fence_dropped_packets".to_owned(), self.fence_dropped_packets);
+        let counters = named_counters(&self.counters, self.fence_dropped_packets);
         Some(RouterSnapshot {
             name: router.name.clone(),
             virtual_ip: router.virtual_ip.clone(),
@@ -77,6 +78,7 @@ impl RawRouter {
             transitions: self.transitions,
             master_address: self.master_address,
             fencing: self.fencing,
+            fence_unavailable: self.fence_unavailable,
             obstacle: self.obstacle,
             occupied: self.occupied,
             foreign_router: self.foreign_router,
@@ -101,9 +103,19 @@ fn family_name(family: Family) -> &'static str {
     }
 }
 
-/// Every counter of a virtual router under a name that does not change. Failed receive checks are `rejected_` and the
-/// check's name.
-fn named_counters(counters: &Counters) -> BTreeMap<String, u64> {
+/// The counters of a virtual router that are not zero, under names that do not change.
+fn named_counters(counters: &Counters, fence_dropped_packets: u64) -> BTreeMap<CounterName, u64> {
+    let counted = all_counters(counters, fence_dropped_packets).filter(|(_, count)| *count > 0);
+    counted.map(|(name, count)| (CounterName::Borrowed(name), count)).collect()
+}
+
+/// The name of every counter of a virtual router.
+pub fn router_counters() -> Vec<&'static str> {
+    all_counters(&Counters::default(), 0).map(|(name, _)| name).collect()
+}
+
+/// Failed receive checks are `rejected_` and the check's name.
+fn all_counters(counters: &Counters, fence_dropped_packets: u64) -> impl Iterator<Item = (&'static str, u64)> + use<> {
     let Counters {
         receive,
         adverts_sent,
@@ -152,7 +164,27 @@ fn named_counters(counters: &Counters) -> BTreeMap<String, u64> {
         ("address_failures", address_failures),
         ("outdated_reports", outdated_reports),
         ("stalls", stalls),
+        ("fence_dropped_packets", &fence_dropped_packets),
     ];
-    let own = own.into_iter().map(|(name, count)| (name.to_owned(), *count));
-    own.chain(receive.iter().map(|(name, count)| (format!("rejected_{name}"), count))).collect()
+    let own = own.map(|(name, count)| (name, *count));
+    let rejected = ReceiveCheck::ALL.map(|check| (rejected(check), receive.get(check)));
+    own.into_iter().chain(rejected)
+}
+
+fn rejected(check: ReceiveCheck) -> &'static str {
+    match check {
+        ReceiveCheck::Family => "rejected_family",
+        ReceiveCheck::HopLimit => "rejected_hop_limit",
+        ReceiveCheck::Version => "rejected_version",
+        ReceiveCheck::Type => "rejected_type",
+        ReceiveCheck::Truncated => "rejected_truncated",
+        ReceiveCheck::TrailingBytes => "rejected_trailing_bytes",
+        ReceiveCheck::Checksum => "rejected_checksum",
+        ReceiveCheck::VirtualRouterId => "rejected_virtual_router_id",
+        ReceiveCheck::AuthenticationType => "rejected_authentication_type",
+        ReceiveCheck::AuthenticationData => "rejected_authentication_data",
+        ReceiveCheck::IntervalMismatch => "rejected_interval_mismatch",
+        ReceiveCheck::IntervalZero => "rejected_interval_zero",
+        ReceiveCheck::AddressCount => "rejected_address_count",
+    }
 }

@@ -117,6 +117,15 @@ pub enum Report {
         /// How many packets were dropped since the last time.
         packets: u64,
     },
+    /// The fence was closed for a virtual router that does not run here now: mostly what a killed agent has left.
+    FenceWasClosed {
+        /// The interface.
+        interface: String,
+        /// The VRID.
+        virtual_router_id: u8,
+        /// How many packets were dropped.
+        packets: u64,
+    },
     /// The thread runs like any program, since it may not run in real time.
     OrdinaryScheduling {
         /// The kernel's word for it.

@@ -8,6 +8,7 @@ use holdfast_vrrp::{Followed, Group, Link, MemberIndex, State, Transport};
 
 use super::demultiplex::RouterKey;
 use crate::desired::{DesiredGroup, DesiredRouter};
+use crate::network::fence::pulse::Pulse;
 use crate::network::interfaces::{InterfaceIndex, Placement};
 use crate::network::sockets::SenderId;
 use crate::snapshot::Obstacle;
@@ -36,6 +37,8 @@ pub(super) struct RunningGroup {
 pub(super) struct RunningMember {
     /// Where it runs; none while there is no such place.
     pub(super) binding: Option<Binding>,
+    /// When its adverts left there, for the fence.
+    pub(super) pulse: Option<Arc<Pulse>>,
     /// What the group knows of its interface.
     pub(super) told: Link,
     /// Why it does not run; none while it does.
@@ -52,10 +55,10 @@ pub(super) struct Binding {
 }
 
 impl RunningGroup {
-    pub(super) fn new(desired: DesiredGroup, group: Group) -> Self {
+    pub(super) fn new(desired: Arc<DesiredGroup>, group: Group) -> Self {
         Self {
             members: vec![RunningMember::default(); group.config().members().len()],
-            desired: Arc::new(desired),
+            desired,
             group,
             leaving: false,
             transitions: 0,
@@ -88,6 +91,10 @@ impl RunningGroup {
 
     pub(super) fn binding(&self, member: MemberIndex) -> Option<Binding> {
         self.members.get(usize::from(member.0)).and_then(|member| member.binding)
+    }
+
+    pub(super) fn pulse(&self, member: MemberIndex) -> Option<&Pulse> {
+        self.members.get(usize::from(member.0)).and_then(|member| member.pulse.as_deref())
     }
 
     pub(super) fn router(&self, member: MemberIndex) -> Option<&DesiredRouter> {

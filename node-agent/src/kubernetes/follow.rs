@@ -14,7 +14,7 @@ use tokio::time::{interval, sleep_until};
 use super::assignment::Assignment;
 use super::programmed::{Problem, Programmed};
 use super::seen::Seen;
-use crate::configurator::Configurator;
+use crate::configurator::{Configurator, give_back_memory_soon};
 use crate::source::Update;
 
 /// Between two looks at the passwords.
@@ -99,7 +99,7 @@ impl Following {
         if let Some(spec) = assignment.spec()
             && (in_force.spec.as_ref() != Some(spec) || in_force.passwords != passwords)
         {
-            let refusals = configurator.carry_out(Update { spec: spec.clone(), problems: Vec::new() });
+            let refusals = configurator.carry_out(Update { spec: Some(spec.clone()), problems: Vec::new() });
             configurator.state.save_node_config(spec);
             in_force.spec = Some(spec.clone());
             in_force.passwords = passwords;
@@ -109,6 +109,7 @@ impl Following {
                 programmed.spec = Arc::new(spec.clone());
                 programmed.refusals = refusals;
             });
+            give_back_memory_soon();
         }
         configurator
             .replace_problem(in_force.problem.as_ref().map(Problem::message), problem.as_ref().map(Problem::message));

@@ -5,7 +5,6 @@ use std::time::Instant;
 use holdfast_crds::{Fencing, RouterProblem, RouterProblemReason, VirtualRouter};
 
 use super::sightings::{Claim, Sightings};
-use crate::desired::Fencing as InUse;
 use crate::snapshot::{Obstacle, ObstacleKind, RouterSnapshot};
 use crate::translate::{Refusal, RefusalKind};
 
@@ -55,7 +54,7 @@ fn of_obstacle(obstacle: &Obstacle) -> Option<RouterProblem> {
 
 /// Whoever asks for anything else loses little without.
 fn no_fence(router: &RouterSnapshot, spec: Option<&VirtualRouter>) -> Option<RouterProblem> {
-    let is_missing = spec.is_some_and(|spec| spec.fencing == Fencing::Strict) && router.fencing == InUse::None;
+    let is_missing = spec.is_some_and(|spec| spec.fencing == Fencing::Strict) && router.fence_unavailable;
     is_missing.then(|| {
         let message =
             "fencing is Strict, and the kernel cannot fence addresses: it takes Linux 5.16 or later with nf_tables";
@@ -135,7 +134,7 @@ mod tests {
         let mut stranger = router("web");
         stranger.foreign_router = Some("192.0.2.99".parse().expect("an address"));
         assert_eq!(problems(&stranger, &Sightings::default()), [], "it was here once");
-        stranger.counters.insert("foreign_adverts".to_owned(), 3);
+        stranger.counters.insert("foreign_adverts".into(), 3);
         let mut sightings = Sightings::default();
         sightings.look(std::slice::from_ref(&stranger), Instant::now());
         let found = problems(&stranger, &sightings);

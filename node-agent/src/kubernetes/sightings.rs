@@ -107,7 +107,7 @@ mod tests {
 
     fn counting(counter: &str, count: u64) -> Vec<RouterSnapshot> {
         let mut router = router("web");
-        router.counters.insert(counter.to_owned(), count);
+        router.counters.insert(counter.to_owned().into(), count);
         vec![router]
     }
 

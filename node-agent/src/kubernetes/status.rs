@@ -112,7 +112,7 @@ fn virtual_router(
         since: time(&router.since),
         reason: Some(reason),
         transitions: i64::try_from(router.transitions).unwrap_or(i64::MAX),
-        fencing: Some(fencing(router.fencing)),
+        fencing: router.fencing.map(fencing),
         master_address: router.master_address.map(|address| address.to_string()),
         problems: of_running(router, spec, observed.sightings, observed.now),
     }

@@ -18,6 +18,9 @@ pub(super) fn kind(report: &Report) -> String {
         Report::AddressFailed { router, address, .. } => format!("failed/{router}/{address}"),
         Report::LowerMasterHeard { router } => format!("lower/{router}"),
         Report::FenceClosed { router, .. } => format!("fence/{router}"),
+        Report::FenceWasClosed { interface, virtual_router_id, .. } => {
+            format!("past-fence/{interface}/{virtual_router_id}")
+        }
         Report::AddressListDiffers { router } => format!("list/{router}"),
         Report::Unusable { router, message } => format!("unusable/{router}/{message}"),
         Report::ProxyArp { interface } => format!("proxy-arp/{interface}"),
@@ -105,6 +108,15 @@ pub(super) fn write(report: &Report, left_out: Option<u64>) {
             packets,
             left_out,
             "adverts of {router} did not leave in time, so this node did not answer for its addresses: {packets} packets dropped"
+        ),
+        Report::FenceWasClosed { interface, virtual_router_id, packets } => warn!(
+            event = "fence-was-closed",
+            interface,
+            virtual_router_id,
+            packets,
+            left_out,
+            "while no agent advertised virtual router {virtual_router_id} on {interface}, this node did not answer for its \
+             addresses: {packets} packets dropped"
         ),
         Report::OrdinaryScheduling { error } => info!(
             event = "ordinary-scheduling",

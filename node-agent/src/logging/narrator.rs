@@ -206,6 +206,10 @@ mod tests {
             Box::pin(ready(self.0.clone()))
         }
 
+        fn answers(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+            Box::pin(ready(self.0.is_some()))
+        }
+
         fn checks(&self) -> Vec<CheckSnapshot> {
             Vec::new()
         }
@@ -232,11 +236,12 @@ mod tests {
             message: String::new(),
             transitions: 0,
             master_address: None,
-            fencing: crate::desired::Fencing::default(),
+            fencing: Some(crate::desired::Fencing::default()),
+            fence_unavailable: false,
             obstacle: None,
             occupied: Vec::new(),
             foreign_router: None,
-            counters: [("rejected_checksum".to_owned(), rejected)].into(),
+            counters: [("rejected_checksum".into(), rejected)].into(),
         };
         Elections(Some(Snapshot { virtual_routers: vec![router], ..Snapshot::default() }))
     }

@@ -28,7 +28,7 @@ pub(super) enum Subject {
     Interface(String),
 }
 
-/// Compares counters with what they were.
+/// Compares counters with what they were. Only those above zero are remembered: most stay there for ever.
 #[derive(Debug, Default)]
 pub(super) struct PacketFaults {
     before: BTreeMap<(Subject, String), u64>,
@@ -63,12 +63,13 @@ fn counters(snapshot: &Snapshot) -> impl Iterator<Item = ((Subject, String), u64
     routers.chain(interfaces)
 }
 
-fn faults<'a>(
-    counters: &'a BTreeMap<String, u64>,
+fn faults<'a, N: AsRef<str>>(
+    counters: &'a BTreeMap<N, u64>,
     prefixes: &'static [&'static str],
 ) -> impl Iterator<Item = (String, u64)> + 'a {
     let is_fault = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    counters.iter().filter(move |(name, _)| is_fault(name)).map(|(name, count)| (name.clone(), *count))
+    let counters = counters.iter().map(|(name, count)| (name.as_ref(), *count));
+    counters.filter(move |(name, count)| *count > 0 && is_fault(name)).map(|(name, count)| (name.to_owned(), count))
 }
 
 #[cfg(test)]

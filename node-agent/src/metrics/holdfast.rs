@@ -1,14 +1,17 @@
 //! The agent's own metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::per_router::PerRouter;
 use super::{Counters, Extras, Gauges, Labels, count, set};
 use crate::desired::{Desired, Fencing, TrackerSource};
+use crate::election::router_counters;
 use crate::snapshot::{AgentStatus, RouterSnapshot, RouterState};
 
 const MODES: [(&str, Fencing); 3] =
@@ -21,10 +24,10 @@ const STATES: [(&str, RouterState); 4] = [
     ("MASTER", RouterState::Master),
 ];
 
-pub(super) fn register(registry: &mut Registry, status: &AgentStatus, extras: &Extras) {
+pub(super) fn register(registry: &mut Registry, status: &Arc<AgentStatus>, extras: &Extras) {
     register_start(registry, extras.started);
     let registry = registry.sub_registry_with_prefix("holdfast");
-    register_routers(registry, &status.snapshot.virtual_routers);
+    register_routers(&mut PerRouter { registry, status });
     register_interfaces(registry, status, &extras.desired);
     register_checks(registry, status);
     register_agent(registry, status, extras);
@@ -38,36 +41,46 @@ fn register_start(registry: &mut Registry, started: SystemTime) {
     registry.register("process_start_time_seconds", "When the agent started, in seconds since 1970", start);
 }
 
-fn register_routers(registry: &mut Registry, routers: &[RouterSnapshot]) {
-    let (states, priorities, held) = (Gauges::default(), Gauges::default(), Gauges::default());
-    let modes = Gauges::default();
-    let (transitions, events, rejected) = (Counters::default(), Counters::default(), Counters::default());
-    for router in routers {
-        let labels = labels(router);
-        let with = |name, value: &str| [labels.clone(), vec![(name, value.to_owned())]].concat();
-        for (word, state) in STATES {
-            set(&states, &with("state", word), i64::from(router.state == state));
-        }
-        for (word, mode) in MODES {
-            set(&modes, &with("mode", word), i64::from(router.fencing == mode));
-        }
-        set(&priorities, &labels, i64::from(router.priority));
-        set(&held, &labels, i64::try_from(router.held.len()).unwrap_or(i64::MAX));
-        count(&transitions, &labels, router.transitions);
-        for (name, number) in &router.counters {
-            match name.strip_prefix("rejected_") {
-                Some(check) => count(&rejected, &with("check", check), *number),
-                None => count(&events, &with("event", name), *number),
-            }
-        }
-    }
-    registry.register("virtual_router_state", "1 for the state that the virtual router is in", states);
-    registry.register("virtual_router_fencing", "1 for the fencing that is in use", modes);
-    registry.register("virtual_router_priority", "Effective priority, tracking included", priorities);
-    registry.register("virtual_router_held_addresses", "Addresses that this node holds now", held);
-    registry.register("virtual_router_transitions", "Changes into and out of MASTER", transitions);
-    registry.register("virtual_router_events", "What happened to the virtual router, by event", events);
-    registry.register("virtual_router_rejected_adverts", "Adverts that failed a receive check, by check", rejected);
+fn register_routers(routers: &mut PerRouter<'_>) {
+    routers.gauge("virtual_router_state", "1 for the state that the virtual router is in", |router| {
+        STATES.map(|(word, state)| (with(router, "state", word), u64::from(router.state == state))).into()
+    });
+    routers.gauge("virtual_router_fencing", "1 for the fencing that is in force for what is held", |router| {
+        MODES.map(|(word, mode)| (with(router, "mode", word), u64::from(router.fencing == Some(mode)))).into()
+    });
+    routers.gauge("virtual_router_priority", "Effective priority, tracking included", |router| {
+        vec![(labels(router), u64::from(router.priority))]
+    });
+    routers.gauge("virtual_router_held_addresses", "Addresses that this node holds now", |router| {
+        vec![(labels(router), u64::try_from(router.held.len()).unwrap_or(u64::MAX))]
+    });
+    routers.counter("virtual_router_transitions", "Changes into and out of MASTER", |router| {
+        vec![(labels(router), router.transitions)]
+    });
+    let (events, rejected) = events_and_checks();
+    routers.counter("virtual_router_events", "What happened to the virtual router, by event", move |router| {
+        events.iter().map(|name| (with(router, "event", name), counted(router, name))).collect()
+    });
+    let help = "Adverts that failed a receive check, by check";
+    routers.counter("virtual_router_rejected_adverts", help, move |router| {
+        rejected.iter().map(|(name, check)| (with(router, "check", check), counted(router, name))).collect()
+    });
+}
+
+/// The names of the counters of a virtual router; those of failed receive checks with the check.
+fn events_and_checks() -> (Vec<&'static str>, Vec<(&'static str, &'static str)>) {
+    let names = router_counters();
+    let check = |name: &'static str| name.strip_prefix("rejected_").map(|check| (name, check));
+    let events = names.iter().copied().filter(|name| check(name).is_none()).collect();
+    (events, names.into_iter().filter_map(check).collect())
+}
+
+fn counted(router: &RouterSnapshot, name: &str) -> u64 {
+    router.counters.get(name).copied().unwrap_or_default()
+}
+
+fn with(router: &RouterSnapshot, name: &'static str, value: &str) -> Labels {
+    [labels(router), vec![(name, value.to_owned())]].concat()
 }
 
 /// Only those that the configuration uses: a node of a cluster has one more for every pod.

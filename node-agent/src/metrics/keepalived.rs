@@ -4,11 +4,14 @@
 //! none.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Counters, Extras, Gauges, Labels, count, set};
+use super::per_router::{PerRouter, Samples};
+use super::{Extras, Gauges, Labels, set};
 use crate::desired::Desired;
 use crate::snapshot::{AgentStatus, RouterSnapshot, RouterState};
 
@@ -42,65 +45,56 @@ const COUNTERS: [(&str, &str, &[&str]); 14] = [
     ("authentication_failure", "Adverts with a wrong password", &["rejected_authentication_data"]),
 ];
 
-pub(super) fn register(registry: &mut Registry, status: &AgentStatus, extras: &Extras) {
+pub(super) fn register(registry: &mut Registry, status: &Arc<AgentStatus>, extras: &Extras) {
     let registry = registry.sub_registry_with_prefix("keepalived");
     let up = Gauge::<i64>::default();
     up.set(1);
     registry.register("up", "Whether the agent answers", up);
-    register_states(registry, &status.snapshot.virtual_routers);
-    register_counters(registry, &status.snapshot.virtual_routers);
-    register_announcement_delay(registry, &status.snapshot.virtual_routers, &extras.desired);
+    let mut routers = PerRouter { registry, status };
+    register_states(&mut routers);
+    register_counters(&mut routers);
+    register_announcement_delay(&mut routers, &extras.desired);
     register_scripts(registry, status);
 }
 
-fn register_states(registry: &mut Registry, routers: &[RouterSnapshot]) {
-    let (states, checks) = (Gauges::default(), Gauges::default());
-    for router in routers {
-        for address in &router.addresses {
-            let labels = [labels(router), vec![("ip_address", address.to_string())]].concat();
-            set(&states, &labels, number(router.state));
-            let in_order = match router.state {
-                RouterState::Master => router.held.contains(address),
-                RouterState::Backup => !router.held.contains(address),
-                RouterState::Init | RouterState::Fault => false,
-            };
-            set(&checks, &labels, i64::from(in_order));
-        }
-    }
-    registry.register("vrrp_state", "State of the virtual router: 0 init, 1 backup, 2 master, 3 fault", states);
-    registry.register(
-        "exporter_check_script_status",
-        "Whether the address is where it should be: on the interface of a master, and of nobody else",
-        checks,
-    );
+fn register_states(routers: &mut PerRouter<'_>) {
+    let help = "State of the virtual router: 0 init, 1 backup, 2 master, 3 fault";
+    routers.gauge("vrrp_state", help, |router| of_addresses(router, |_| number(router.state)));
+    let help = "Whether the address is where it should be: on the interface of a master, and of nobody else";
+    routers.gauge("exporter_check_script_status", help, |router| {
+        of_addresses(router, |address| match router.state {
+            RouterState::Master => u64::from(router.held.contains(&address)),
+            RouterState::Backup => u64::from(!router.held.contains(&address)),
+            RouterState::Init | RouterState::Fault => 0,
+        })
+    });
 }
 
-fn register_counters(registry: &mut Registry, routers: &[RouterSnapshot]) {
+fn of_addresses(router: &RouterSnapshot, value: impl Fn(IpAddr) -> u64) -> Samples {
+    let labels = |address: &IpAddr| [labels(router), vec![("ip_address", address.to_string())]].concat();
+    router.addresses.iter().map(|address| (labels(address), value(*address))).collect()
+}
+
+fn register_counters(routers: &mut PerRouter<'_>) {
     for (name, help, sources) in COUNTERS {
-        let counters = Counters::default();
-        for router in routers {
-            let sum = sources.iter().filter_map(|source| router.counters.get(*source)).sum();
-            count(&counters, &labels(router), sum);
-        }
-        registry.register(name, help, counters);
+        routers.counter(name, help, move |router| {
+            vec![(labels(router), sources.iter().filter_map(|source| router.counters.get(*source)).sum())]
+        });
     }
 }
 
 /// No count, whatever its name says: the exporter shows the configured `garp_master_delay` under it.
-fn register_announcement_delay(registry: &mut Registry, routers: &[RouterSnapshot], desired: &Desired) {
-    let delays: BTreeMap<&str, u64> = desired
+fn register_announcement_delay(routers: &mut PerRouter<'_>, desired: &Desired) {
+    let delays: BTreeMap<String, u64> = desired
         .groups
         .iter()
         .flat_map(|group| group.routers.iter().zip(group.config.members()))
-        .map(|(router, member)| (router.name.as_str(), member.announcements.delay.as_secs()))
+        .map(|(router, member)| (router.name.clone(), member.announcements.delay.as_secs()))
         .collect();
-    let counters = Counters::default();
-    for router in routers {
-        if let Some(seconds) = delays.get(router.name.as_str()) {
-            count(&counters, &labels(router), *seconds);
-        }
-    }
-    registry.register("gratuitous_arp_delay", "Configured delay of the last announcement, in seconds", counters);
+    let help = "Configured delay of the last announcement, in seconds";
+    routers.counter("gratuitous_arp_delay", help, move |router| {
+        delays.get(&router.name).map(|seconds| (labels(router), *seconds)).into_iter().collect()
+    });
 }
 
 /// Health checks are what scripts are to keepalived.
@@ -116,7 +110,7 @@ fn register_scripts(registry: &mut Registry, status: &AgentStatus) {
 }
 
 /// keepalived's numbers.
-fn number(state: RouterState) -> i64 {
+fn number(state: RouterState) -> u64 {
     match state {
         RouterState::Init => 0,
         RouterState::Backup => 1,

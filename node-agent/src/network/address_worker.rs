@@ -3,8 +3,8 @@
 //! Each request takes the kernel's one lock for network configuration, which others on a busy node hold for hundreds of
 //! milliseconds: pods come and go. Adverts must not wait for it, so the election thread gives orders and hears of their
 //! outcomes later. Orders are carried out strictly in order, so a renewal can never put back what was removed after it
-//! was ordered. The thread does nothing of its own accord but to put back a fence that somebody took away: once the
-//! election thread is dead or stuck, nothing is renewed.
+//! was ordered. The thread does nothing of its own accord but to put back a fence that somebody took away, and opens it only
+//! for those whose adverts leave: once the election thread is dead or stuck, nothing is renewed.
 //!
 //! An address is fenced before it is there, and no more once it is gone.
 
@@ -63,6 +63,8 @@ pub enum Completed {
     },
     /// Something about the fence.
     Fence(FenceNews),
+    /// An order to change what keeps addresses alive has been carried out, well or not.
+    Guarded,
 }
 
 /// An address on an interface.
@@ -77,14 +79,26 @@ pub enum FenceNews {
     Lost(Errno),
     /// It can be set up again.
     Found,
-    /// How often it was closed, for each virtual router.
+    /// What was dropped since the last time, for each virtual router.
     Closed(Vec<Closed>),
+}
+
+/// What has become of interfaces, as far as the fence has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkNews {
+    /// This one is gone.
+    Gone(InterfaceIndex),
+    /// Some have other names.
+    Renamed,
+    /// Anything may have happened: reports were lost.
+    Unknown,
 }
 
 enum Order {
     Program(Vec<Task>),
     Renew(Vec<Placement>),
     Guard(Vec<(Placement, Option<Guard>)>),
+    Links(LinkNews),
     TakeOverFence,
 }
 
@@ -143,6 +157,11 @@ impl AddressWorker {
     /// Changes what keeps addresses alive that are there.
     pub fn guard(&self, guards: Vec<(Placement, Option<Guard>)>) {
         self.order(Order::Guard(guards));
+    }
+
+    /// Keeps the fence attached to the interfaces that it watches.
+    pub fn note_links(&self, news: LinkNews) {
+        self.order(Order::Links(news));
     }
 
     /// Orders a renewal. What is ordered after it has to wait for it, so it should not be of too many at once.
@@ -208,7 +227,7 @@ impl Worker {
     fn work(mut self) {
         while self.wait() {
             let _ = self.shared.ordered.read();
-            self.restore_fence();
+            self.with_fence(Fence::restore);
             loop {
                 match self.orders.try_recv() {
                     Ok(order) => self.carry_out(order),
@@ -234,21 +253,32 @@ impl Worker {
         match order {
             Order::Program(tasks) => self.program(&tasks),
             Order::Renew(placements) => self.renew(&placements),
+            Order::Links(news) => self.follow_links(news),
             Order::TakeOverFence => {
-                if let Some(fence) = &mut self.fence {
-                    let replaced = fence.replace_leftover();
-                    self.note_fence(replaced);
-                }
+                self.with_fence(Fence::replace_leftover);
+                self.count_closed();
             }
             Order::Guard(guards) => {
-                let (fenced, free): (Vec<_>, Vec<_>) = guards.into_iter().partition(|(_, guard)| guard.is_some());
-                let fenced: Vec<_> =
-                    fenced.iter().filter_map(|(placement, guard)| guarded(placement, *guard)).collect();
-                self.fence_off(&fenced);
-                let free: Vec<_> = free.iter().map(|(placement, _)| place(placement)).collect();
-                self.unfence(&free);
+                self.guard(&guards);
+                self.tell(Completed::Guarded);
             }
         }
+    }
+
+    fn guard(&mut self, guards: &[(Placement, Option<Guard>)]) {
+        let fenced: Vec<_> = guards.iter().filter_map(|(placement, guard)| guarded(placement, *guard)).collect();
+        let free: Vec<_> =
+            guards.iter().filter(|(_, guard)| guard.is_none()).map(|(placement, _)| place(placement)).collect();
+        self.fence_off(&fenced);
+        self.unfence(&free);
+    }
+
+    fn follow_links(&mut self, news: LinkNews) {
+        self.with_fence(|fence| match news {
+            LinkNews::Gone(interface) => fence.forget_interface(interface),
+            LinkNews::Renamed => fence.follow_interfaces(),
+            LinkNews::Unknown => fence.attach_anew(),
+        });
     }
 
     /// All of them are fenced at once: a change of the fence costs more than what is in it.
@@ -290,10 +320,7 @@ impl Worker {
     }
 
     fn renew(&mut self, placements: &[Placement]) {
-        if let Some(fence) = &mut self.fence {
-            let renewed = fence.renew(placements.iter().map(place));
-            self.note_fence(renewed);
-        }
+        self.with_fence(|fence| fence.renew(placements.iter().map(place)));
         let mut refused = Vec::new();
         self.commands.renew(placements, lifetime(self.fence.as_ref()), &mut refused);
         let renewed = placements.len().saturating_sub(refused.len());
@@ -302,43 +329,37 @@ impl Worker {
     }
 
     fn fence_off(&mut self, addresses: &[Guarded]) {
-        if let Some(fence) = self.fence.as_mut().filter(|_| !addresses.is_empty()) {
-            let fenced = fence.guard(addresses);
-            self.note_fence(fenced);
+        if !addresses.is_empty() {
+            self.with_fence(|fence| fence.guard(addresses));
         }
     }
 
     fn unfence(&mut self, places: &[Place]) {
-        if let Some(fence) = self.fence.as_mut().filter(|_| !places.is_empty()) {
-            let unfenced = fence.release(places);
-            self.note_fence(unfenced);
+        if !places.is_empty() {
+            self.with_fence(|fence| fence.release(places));
         }
     }
 
-    fn restore_fence(&mut self) {
+    /// Does something to the fence, and tells what has become of it.
+    fn with_fence(&mut self, change: impl FnOnce(&mut Fence) -> Result<(), Errno>) {
         let Some(fence) = &mut self.fence else { return };
-        match fence.restore() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.note_fence(Ok(()));
-                self.tell(Completed::Fence(FenceNews::Restored));
-            }
-            Err(error) => self.note_fence(Err(error)),
-        }
-    }
-
-    fn note_fence(&mut self, done: Result<(), Errno>) {
+        let done = change(fence);
+        let restored = fence.take_restored().then_some(FenceNews::Restored);
         let news = match done {
-            Ok(()) if self.fence_lost => FenceNews::Found,
-            Err(error) if !self.fence_lost => FenceNews::Lost(error),
-            _ => return,
+            Ok(()) if self.fence_lost && fence.stands() => Some(FenceNews::Found),
+            Err(error) if !self.fence_lost => Some(FenceNews::Lost(error)),
+            _ => None,
         };
-        self.fence_lost = done.is_err();
-        self.tell(Completed::Fence(news));
+        self.fence_lost = done.is_err() || self.fence_lost && !fence.stands();
+        for news in restored.into_iter().chain(news) {
+            self.tell(Completed::Fence(news));
+        }
     }
 
     fn count_closed(&mut self) {
-        if let Some(Ok(closed)) = self.fence.as_mut().filter(|_| !self.fence_lost).map(Fence::closed) {
+        if let Some(Ok(closed)) = self.fence.as_mut().map(Fence::closed)
+            && !closed.is_empty()
+        {
             self.tell(Completed::Fence(FenceNews::Closed(closed)));
         }
     }

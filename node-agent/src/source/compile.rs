@@ -107,10 +107,10 @@ mod tests {
     use super::*;
 
     fn compiled(text: &str, name: &str, labels: &[(&str, &str)]) -> Compiled {
-        let documents = parse_file("f.yaml", text).expect("good");
+        let objects = parse_file("f.yaml", text).expect("good");
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let identity = NodeIdentity { name: name.to_owned(), labels };
-        compile(documents.iter().map(|document| ("f.yaml", &document.object)), &identity, &InForce::default())
+        compile(objects.iter().map(|object| ("f.yaml", object)), &identity, &InForce::default())
     }
 
     fn vip(spec: &str) -> String {

@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use holdfast_crds::Manifest;
 use holdfast_crds::manifest::ParseManifestError;
 use k8s_openapi::api::core::v1::Node;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::problem::Problem;
 
 /// An object of a kind that a folder may hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Object {
     /// An object of Holdfast.
     Holdfast(Manifest),
@@ -18,19 +20,18 @@ pub enum Object {
     Node(Box<Node>),
 }
 
-/// An object with the document that it was read from.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Document {
-    /// The text, as data. It is what is saved: the rules are applied again to what is loaded.
-    pub(super) value: Value,
-    /// The object.
-    pub(super) object: Object,
-}
-
 /// Kind and name: two objects with the same key are the same object.
 pub(super) type Key = String;
 
 impl Object {
+    /// Reads back what was written of an object, by this version of Holdfast: no rule is applied again.
+    pub(super) fn restore(value: Value) -> Option<Self> {
+        if is_node(&value) {
+            return serde_json::from_value(value).map(Self::Node).ok();
+        }
+        Manifest::restore(value).map(Self::Holdfast).ok()
+    }
+
     /// `VirtualIP/web`.
     pub fn key(&self) -> Key {
         match self {
@@ -48,10 +49,15 @@ impl Object {
     }
 }
 
+/// How many documents a file may hold, empty ones too. The parser would stop at 1,024, fewer than the VIPs of a large site. Its
+/// other limits stand: 250,000 nodes are some 8,000 VIPs, and what aliases make of a few lines does not fill the memory.
+const MAXIMUM_DOCUMENTS: usize = 10_000;
+
 /// Reads every document of a file. Empty documents count for nothing.
-pub(super) fn parse_file(file: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
-    let values: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| vec![Problem::of_file(file, not_yaml(&error))])?;
+pub(super) fn parse_file(file: &str, text: &str) -> Result<Vec<Object>, Vec<Problem>> {
+    let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_documents: MAXIMUM_DOCUMENTS } };
+    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| vec![Problem::of_file(file, not_yaml(&error))])?;
     parse_values(file, values)
 }
 
@@ -60,36 +66,33 @@ fn not_yaml(error: &serde_saphyr::Error) -> String {
     format!("not YAML: {}", error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter))
 }
 
-fn parse_values(file: &str, values: Vec<Value>) -> Result<Vec<Document>, Vec<Problem>> {
-    let mut documents = Vec::new();
+fn parse_values(file: &str, values: Vec<Value>) -> Result<Vec<Object>, Vec<Problem>> {
+    let mut objects = Vec::new();
     let mut problems = Vec::new();
     for value in values.into_iter().filter(|value| !value.is_null()) {
         match parse_value(file, value) {
-            Ok(document) => documents.push(document),
+            Ok(object) => objects.push(object),
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(documents) } else { Err(problems) }
+    if problems.is_empty() { Ok(objects) } else { Err(problems) }
 }
 
 /// One document, from data.
-pub(super) fn parse_value(file: &str, value: Value) -> Result<Document, Vec<Problem>> {
-    parse_object(file, &value).map(|object| Document { value, object })
-}
-
-fn parse_object(file: &str, value: &Value) -> Result<Object, Vec<Problem>> {
-    if is_node(value) {
+pub(super) fn parse_value(file: &str, value: Value) -> Result<Object, Vec<Problem>> {
+    let name = name_of(&value);
+    if is_node(&value) {
         return parse_node(value)
             .map(|node| Object::Node(Box::new(node)))
-            .map_err(|message| vec![Problem::of_object(file, name_of(value), message)]);
+            .map_err(|message| vec![Problem::of_object(file, name, message)]);
     }
-    Manifest::parse(value.clone()).map(Object::Holdfast).map_err(|error| match error {
+    Manifest::parse(value).map(Object::Holdfast).map_err(|error| match error {
         ParseManifestError::UnknownKind { .. } => {
             vec![Problem::of_file(file, format!("{error}; or a Node of v1"))]
         }
         ParseManifestError::Invalid(violations) => violations
             .into_iter()
-            .map(|violation| Problem::of_object(file, name_of(value), violation.to_string()))
+            .map(|violation| Problem::of_object(file, name.clone(), violation.to_string()))
             .collect(),
     })
 }
@@ -100,8 +103,8 @@ fn is_node(value: &Value) -> bool {
 }
 
 /// A node must have a name, and addresses that are ones: a mistyped address would shut a peer out.
-fn parse_node(value: &Value) -> Result<Node, String> {
-    let node: Node = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+fn parse_node(value: Value) -> Result<Node, String> {
+    let node: Node = serde_json::from_value(value).map_err(|error| error.to_string())?;
     if node.metadata.name.as_deref().unwrap_or_default().is_empty() {
         return Err("metadata.name: required: write the name of the node".to_owned());
     }
@@ -134,8 +137,8 @@ mod tests {
     fn several_documents_make_several_objects_and_empty_ones_none() {
         let text = "---\n# nothing\n---\napiVersion: holdfast.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: web}\n\
                     spec: {addresses: [192.0.2.1]}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n";
-        let documents = parse_file("f.yaml", text).expect("good");
-        let keys: Vec<_> = documents.iter().map(|document| document.object.key()).collect();
+        let objects = parse_file("f.yaml", text).expect("good");
+        let keys: Vec<_> = objects.iter().map(Object::key).collect();
         assert_eq!(keys, ["VirtualIP/web", "Node/a"]);
     }
 
@@ -156,6 +159,30 @@ mod tests {
         assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/a: spec.virtualRouterID: ")));
         assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/a: spec.color: ")));
         assert!(messages.iter().any(|text| text.starts_with("f.yaml: VirtualIP/b: spec")), "{messages:#?}");
+    }
+
+    /// So many small objects.
+    fn nodes(count: usize) -> String {
+        let node = |number| format!("---\napiVersion: v1\nkind: Node\nmetadata: {{name: n{number}}}\n");
+        (0..count).map(node).collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn one_file_may_hold_the_objects_of_a_large_site() {
+        assert_eq!(parse_file("f.yaml", &nodes(3_000)).expect("good").len(), 3_000);
+    }
+
+    #[test]
+    fn a_file_that_would_keep_the_agent_busy_for_long_is_refused() {
+        let doubled = |(text, before): (String, char), letter: char| {
+            (format!("{text}{letter}: &{letter} [*{before}, *{before}, *{before}, *{before}]\n"), letter)
+        };
+        let (bomb, _) = ('b'..='p').fold(("a: &a [x, x, x, x]\n".to_owned(), 'a'), doubled);
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for text in [bomb, deep, nodes(MAXIMUM_DOCUMENTS + 1), "---\n".repeat(1 << 20)] {
+            let messages = messages(&text);
+            assert!(messages.len() == 1 && messages[0].starts_with("f.yaml: not YAML: "), "{messages:?}");
+        }
     }
 
     #[test]

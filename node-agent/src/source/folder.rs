@@ -49,7 +49,7 @@ impl Folder {
             let path = entry.map_err(failed)?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             if is_manifest(name) && !path.is_dir() {
-                files.insert(name.to_owned(), read_file(&path).map_err(|error| error.to_string()));
+                files.insert(name.to_owned(), read_file(&path).map(Into::into).map_err(|error| error.to_string()));
             }
         }
         Ok(files)

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::compile::{Compiled, NodeIdentity, compile};
 use super::folder::Folder;
 use super::grace::Missing;
-use super::manifests::{Files, Manifests};
+use super::manifests::{Files, Manifests, PackedManifests};
 use super::problem::Problem;
 use crate::passwords::Passwords;
 use crate::readable::Readable;
@@ -36,8 +36,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// A configuration that differs from the one before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Update {
-    /// What this node runs.
-    pub spec: NodeConfigSpec,
+    /// What this node runs; none if what is in force stays so.
+    pub spec: Option<NodeConfigSpec>,
     /// Everything that is wrong with the manifests.
     pub problems: Vec<Problem>,
 }
@@ -47,15 +47,15 @@ pub struct Follower {
     folder: Folder,
     passwords: Passwords,
     identity: NodeIdentity,
-    manifests: Manifests,
+    manifests: PackedManifests,
     seen: Option<Seen>,
     /// The files as they count now, also while the folder cannot be read.
     files: Files,
     /// Where they were.
     place: Option<PathBuf>,
     missing: Missing,
-    /// What this node runs, once it runs something.
-    spec: Option<NodeConfigSpec>,
+    /// Something is in force.
+    runs: bool,
     compile: Compile,
 }
 
@@ -71,15 +71,16 @@ struct Seen {
 
 impl Follower {
     /// Follows `folder` for this node, beginning with the objects of an earlier run.
-    pub fn new(folder: Folder, passwords: Passwords, identity: NodeIdentity, manifests: Manifests) -> Self {
+    pub fn new(folder: Folder, passwords: Passwords, identity: NodeIdentity, manifests: &Manifests) -> Self {
         let files = manifests.as_files();
         let missing = Missing::default();
         let compile: Compile = |manifests, identity| compile(manifests.objects(), identity, manifests.in_force());
-        Self { folder, passwords, identity, manifests, seen: None, files, place: None, missing, spec: None, compile }
+        let manifests = manifests.pack();
+        Self { folder, passwords, identity, manifests, seen: None, files, place: None, missing, runs: false, compile }
     }
 
     /// The objects in force.
-    pub fn manifests(&self) -> &Manifests {
+    pub fn manifests(&self) -> &PackedManifests {
         &self.manifests
     }
 
@@ -115,7 +116,7 @@ impl Follower {
         if let Ok(found) = &mut files {
             let is_swapped = self.place.is_some() && self.place != place;
             let there = found.clone();
-            let is_gone = |file: &str| is_swapped || self.manifests.has_moved(file, &there);
+            let is_gone = |file: &str| is_swapped || self.manifests.unpack().has_moved(file, &there);
             self.missing.hold(Instant::now(), &self.files, found, is_gone);
         }
         Seen { files, passwords: self.passwords.fingerprint() }
@@ -144,23 +145,24 @@ impl Follower {
             self.place = self.folder.place();
         }
         self.seen = Some(found);
-        let (manifests, Compiled { spec, problems, .. }) = match (compiled, &self.spec) {
-            (Ok(compiled), _) => compiled,
-            (Err(_), Some(spec)) => return Update { spec: spec.clone(), problems: vec![internal_error()] },
+        let (manifests, Compiled { spec, problems, .. }) = match compiled {
+            Ok(compiled) => compiled,
+            Err(_) if self.runs => return Update { spec: None, problems: vec![internal_error()] },
             // Nothing runs yet but for what an earlier run has left.
-            (Err(_), None) => {
-                let mut compiled = (self.compile)(&self.manifests, &self.identity);
+            Err(_) => {
+                let manifests = self.manifests.unpack();
+                let mut compiled = (self.compile)(&manifests, &self.identity);
                 compiled.problems.push(internal_error());
-                (self.manifests.clone(), compiled)
+                (manifests, compiled)
             }
         };
-        self.manifests = manifests;
-        self.spec = Some(spec.clone());
-        Update { spec, problems }
+        self.manifests = manifests.pack();
+        self.runs = true;
+        Update { spec: Some(spec), problems }
     }
 
     fn compile(&self, found: &Seen) -> (Manifests, Compiled) {
-        let mut manifests = self.manifests.clone();
+        let mut manifests = self.manifests.unpack();
         let mut problems = match &found.files {
             Ok(files) => manifests.update(files),
             Err(error) => vec![Problem { message: error.clone(), ..Problem::default() }],
@@ -209,6 +211,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
+    use holdfast_crds::VirtualRouter;
+
     use super::super::grace::GRACE;
     use super::*;
 
@@ -217,13 +221,23 @@ mod tests {
 
     fn follower(path: &std::path::Path) -> Follower {
         let identity = NodeIdentity { name: "a".to_owned(), labels: BTreeMap::new() };
-        Follower::new(Folder::new(path), Passwords::default(), identity, Manifests::default())
+        Follower::new(Folder::new(path), Passwords::default(), identity, &Manifests::default())
+    }
+
+    impl Update {
+        fn routers(&self) -> &[VirtualRouter] {
+            self.spec.as_ref().map(|spec| &spec.virtual_routers[..]).expect("a change of what runs")
+        }
+    }
+
+    fn nothing() -> Update {
+        Update { spec: Some(NodeConfigSpec::default()), problems: Vec::new() }
     }
 
     /// The same agent, started anew.
     fn again(before: &Follower) -> Follower {
-        let saved = Manifests::load(before.manifests().save());
-        Follower::new(before.folder.clone(), Passwords::default(), before.identity.clone(), saved)
+        let saved = serde_json::from_slice(before.manifests().as_json()).expect("JSON");
+        Follower::new(before.folder.clone(), Passwords::default(), before.identity.clone(), &Manifests::load(saved))
     }
 
     async fn changed(follower: &mut Follower) -> Update {
@@ -234,11 +248,11 @@ mod tests {
     async fn a_new_file_and_its_removal_are_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut follower = follower(folder.path());
-        assert_eq!(changed(&mut follower).await, Update::default(), "the first look always counts");
+        assert_eq!(changed(&mut follower).await, nothing(), "the first look always counts");
         fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
-        assert_eq!(changed(&mut follower).await.spec.virtual_routers.len(), 1);
+        assert_eq!(changed(&mut follower).await.routers().len(), 1);
         fs::remove_file(folder.path().join("web.yaml")).expect("removed");
-        assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+        assert!(changed(&mut follower).await.routers().is_empty());
     }
 
     #[tokio::test]
@@ -256,10 +270,10 @@ mod tests {
         fs::create_dir(&mount).expect("a folder");
         std::os::unix::fs::symlink(base.path().join("v1"), mount.join("..data")).expect("a link");
         std::os::unix::fs::symlink("..data/web.yaml", mount.join("web.yaml")).expect("a link");
-        assert_eq!(changed(&mut follower).await, Update::default());
+        assert_eq!(changed(&mut follower).await, nothing());
         std::os::unix::fs::symlink(base.path().join("v2"), mount.join("..next")).expect("a link");
         fs::rename(mount.join("..next"), mount.join("..data")).expect("swapped");
-        assert_eq!(changed(&mut follower).await.spec.virtual_routers.len(), 1);
+        assert_eq!(changed(&mut follower).await.routers().len(), 1);
     }
 
     #[tokio::test]
@@ -268,12 +282,10 @@ mod tests {
         fs::write(folder.path().join("web.yaml"), WEB).expect("a file");
         let mut before = follower(folder.path());
         changed(&mut before).await;
-        let saved = before.manifests().save();
-        let identity = before.identity.clone();
-        let missing = Folder::new(folder.path().join("missing"));
-        let mut after = Follower::new(missing, Passwords::default(), identity, Manifests::load(saved));
+        before.folder = Folder::new(folder.path().join("missing"));
+        let mut after = again(&before);
         let update = changed(&mut after).await;
-        assert_eq!(update.spec.virtual_routers.len(), 1);
+        assert_eq!(update.routers().len(), 1);
         assert_eq!(update.problems.len(), 1);
     }
 
@@ -292,7 +304,7 @@ mod tests {
         });
         let update = changed(&mut follower).await;
         writer.await.expect("written");
-        assert_eq!(update.spec.virtual_routers[0].addresses, ["192.0.2.2"], "not one without it");
+        assert_eq!(update.routers()[0].addresses, ["192.0.2.2"], "not one without it");
     }
 
     #[tokio::test]
@@ -303,7 +315,7 @@ mod tests {
         let mut follower = follower(folder.path());
         changed(&mut follower).await;
         fs::write(&path, "").expect("emptied");
-        assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+        assert!(changed(&mut follower).await.routers().is_empty());
     }
 
     #[tokio::test]
@@ -320,7 +332,7 @@ mod tests {
         });
         let update = changed(&mut follower).await;
         writer.await.expect("written");
-        assert_eq!(update.spec.virtual_routers[0].addresses, ["192.0.2.2"], "not one without it");
+        assert_eq!(update.routers()[0].addresses, ["192.0.2.2"], "not one without it");
     }
 
     #[tokio::test]
@@ -333,8 +345,8 @@ mod tests {
 
         let started = Instant::now();
         let mut after = again(&before);
-        assert_eq!(changed(&mut after).await.spec.virtual_routers.len(), 1);
-        assert!(changed(&mut after).await.spec.virtual_routers.is_empty());
+        assert_eq!(changed(&mut after).await.routers().len(), 1);
+        assert!(changed(&mut after).await.routers().is_empty());
         assert!(started.elapsed() >= GRACE);
     }
 
@@ -346,7 +358,7 @@ mod tests {
         let before = changed(&mut follower).await;
         fs::rename(folder.path().join("web.yaml"), folder.path().join("new.yaml")).expect("renamed");
         assert_eq!(changed(&mut follower).await, before, "no object is in two files, and none is gone");
-        assert_eq!(follower.manifests().objects().map(|(file, _)| file).collect::<Vec<_>>(), ["new.yaml"]);
+        assert_eq!(follower.manifests().unpack().objects().map(|(file, _)| file).collect::<Vec<_>>(), ["new.yaml"]);
     }
 
     #[tokio::test]
@@ -370,7 +382,7 @@ mod tests {
         fs::remove_file(base.path().join("web.yaml")).expect("removed");
         let update = changed(&mut follower).await;
         assert_eq!(update.problems, []);
-        assert_eq!(update.spec.virtual_routers.iter().map(|router| &router.name[..]).collect::<Vec<_>>(), ["oth"]);
+        assert_eq!(update.routers().iter().map(|router| &router.name[..]).collect::<Vec<_>>(), ["oth"]);
         assert!(swapped.elapsed() < GRACE);
     }
 
@@ -398,20 +410,17 @@ mod tests {
         let path = folder.path().join("web.yaml");
         fs::write(&path, WEB).expect("a file");
         let mut follower = follower(folder.path());
-        let good = changed(&mut follower).await;
+        changed(&mut follower).await;
         let sound = follower.compile;
         follower.compile = |_, _| panic!("a fault, for this test");
         fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.2")).expect("a file");
         let update = changed(&mut follower).await;
-        assert_eq!((update.spec, update.problems), (good.spec, vec![internal_error()]));
+        assert_eq!(update, Update { spec: None, problems: vec![internal_error()] }, "what was in force stays so");
 
         follower.compile = sound;
         fs::write(&path, WEB.replace("192.0.2.1", "192.0.2.3")).expect("a file");
         let update = changed(&mut follower).await;
-        assert_eq!(
-            (&update.spec.virtual_routers[0].addresses[..], update.problems),
-            (&["192.0.2.3".to_owned()][..], vec![])
-        );
+        assert_eq!((&update.routers()[0].addresses[0][..], &update.problems[..]), ("192.0.2.3", &[][..]));
     }
 
     #[tokio::test]
@@ -424,12 +433,12 @@ mod tests {
         fs::write(base.path().join("two/web.yaml"), WEB).expect("a file");
         std::os::unix::fs::symlink("one", &link).expect("a link");
         let mut follower = follower(&link);
-        assert!(changed(&mut follower).await.spec.virtual_routers.is_empty());
+        assert!(changed(&mut follower).await.routers().is_empty());
 
         let swapped = Instant::now();
         std::os::unix::fs::symlink("two", base.path().join("next")).expect("a link");
         fs::rename(base.path().join("next"), &link).expect("swapped");
-        assert_eq!(changed(&mut follower).await.spec.virtual_routers.len(), 1);
+        assert_eq!(changed(&mut follower).await.routers().len(), 1);
         assert!(swapped.elapsed() < RESCAN, "by notice, not by chance");
     }
 

@@ -3,6 +3,7 @@
 //! file counts as it was.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -42,7 +43,7 @@ fn is_missing(found: &Files, file: &str) -> bool {
     found.get(file).is_none_or(is_blank)
 }
 
-fn is_blank(content: &Result<String, String>) -> bool {
+fn is_blank(content: &Result<Arc<str>, String>) -> bool {
     content.as_ref().is_ok_and(|text| text.trim().is_empty())
 }
 
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     fn files(list: &[(&str, &str)]) -> Files {
-        list.iter().map(|(file, text)| ((*file).to_owned(), Ok((*text).to_owned()))).collect()
+        list.iter().map(|(file, text)| ((*file).to_owned(), Ok((*text).into()))).collect()
     }
 
     /// What counts if `found` is there `after` this time without `a`, which was there before.

@@ -4,6 +4,7 @@
 //! saved for the next run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use holdfast_crds::Manifest;
 use holdfast_plan::InForce;
@@ -11,56 +12,98 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::warn;
 
-use super::document::{Document, Key, Object, parse_file, parse_value};
+use super::document::{Key, Object, parse_file, parse_value};
 use super::problem::Problem;
 
-/// The text of each file of a folder, or why it could not be read.
-pub(super) type Files = BTreeMap<String, Result<String, String>>;
+/// The text of each file of a folder, or why it could not be read. Texts are shared: there are several views of a folder.
+pub(super) type Files = BTreeMap<String, Result<Arc<str>, String>>;
 
-/// The last good documents of each file, and what is in force of them.
+/// The last good objects of each file, and what is in force of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifests {
-    files: BTreeMap<String, Vec<Document>>,
+    files: BTreeMap<String, Vec<Object>>,
     in_force: InForce,
 }
 
-/// The form in which they are saved: documents, to which the rules are applied again when they are loaded.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The form in which they are saved, and in which they rest: JSON, a tenth of what the objects take. Between two changes of
+/// a folder nobody looks at them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedManifests(Vec<u8>);
+
+/// What was packed, as data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct SavedManifests {
     files: BTreeMap<String, Vec<Value>>,
     in_force: Vec<Value>,
 }
 
+#[derive(Serialize)]
+struct Packing<'a> {
+    files: &'a BTreeMap<String, Vec<Object>>,
+    in_force: Vec<Kept>,
+}
+
+/// An object that is in force.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Kept {
+    /// As its file has it: nearly all.
+    AsFiled(Key),
+    Otherwise(Object),
+}
+
 impl Manifests {
     /// What was saved, as far as it is still valid: an agent of another version may have other rules.
     pub fn load(saved: SavedManifests) -> Self {
-        let files = saved.files.into_iter().map(|(file, values)| (load_documents(&file, values), file));
-        let files = files.filter(|(documents, _)| !documents.is_empty());
-        let mut in_force = InForce::default();
-        for document in load_documents("in force", saved.in_force) {
-            match document.object {
-                Object::Holdfast(Manifest::VirtualIP(vip)) => in_force.virtual_ips.push(*vip),
-                Object::Holdfast(Manifest::HealthCheck(check)) => in_force.health_checks.push(*check),
-                Object::Holdfast(Manifest::VirtualIPGroup(group)) => in_force.groups.push(*group),
-                Object::Node(node) => in_force.nodes.push(*node),
-            }
-        }
-        Self { files: files.map(|(documents, file)| (file, documents)).collect(), in_force }
+        Self::read(saved, parse_saved)
     }
 
-    /// What to save.
-    pub fn save(&self) -> SavedManifests {
-        let values = |documents: &Vec<Document>| documents.iter().map(|document| document.value.clone()).collect();
-        let InForce { virtual_ips, health_checks, groups, nodes } = &self.in_force;
-        // Objects of these types are data through and through: none fails.
-        let in_force = (virtual_ips.iter().map(serde_json::to_value))
-            .chain(health_checks.iter().map(serde_json::to_value))
-            .chain(groups.iter().map(serde_json::to_value))
-            .chain(nodes.iter().map(serde_json::to_value));
-        SavedManifests {
-            files: self.files.iter().map(|(file, documents)| (file.clone(), values(documents))).collect(),
-            in_force: in_force.filter_map(Result::ok).collect(),
+    fn read(saved: SavedManifests, parse: impl Fn(&str, Value) -> Option<Object>) -> Self {
+        let objects = |file: &str, values: Vec<Value>| -> Vec<Object> {
+            values.into_iter().filter_map(|value| parse(file, value)).collect()
+        };
+        let files = saved.files.into_iter().map(|(file, values)| (objects(&file, values), file));
+        let files = files.filter(|(objects, _)| !objects.is_empty());
+        let files: BTreeMap<_, _> = files.map(|(objects, file)| (file, objects)).collect();
+        let originals = by_key(&files);
+        let mut in_force = InForce::default();
+        for value in saved.in_force {
+            let object = match value {
+                Value::String(key) => originals.get(&key).map(|object| (*object).clone()),
+                value => parse("in force", value),
+            };
+            match object {
+                Some(Object::Holdfast(Manifest::VirtualIP(vip))) => in_force.virtual_ips.push(*vip),
+                Some(Object::Holdfast(Manifest::HealthCheck(check))) => in_force.health_checks.push(*check),
+                Some(Object::Holdfast(Manifest::VirtualIPGroup(group))) => in_force.groups.push(*group),
+                Some(Object::Node(node)) => in_force.nodes.push(*node),
+                None => {}
+            }
         }
+        Self { files, in_force }
+    }
+
+    /// What to save, and to keep until the next change.
+    pub fn pack(&self) -> PackedManifests {
+        let originals = by_key(&self.files);
+        let kept = |object: Object| {
+            let key = object.key();
+            if originals.get(&key) == Some(&&object) { Kept::AsFiled(key) } else { Kept::Otherwise(object) }
+        };
+        let packing = Packing { files: &self.files, in_force: self.objects_in_force().map(kept).collect() };
+        // Objects of these types are data through and through: none fails.
+        let mut json = serde_json::to_vec(&packing).unwrap_or_default();
+        json.shrink_to_fit();
+        PackedManifests(json)
+    }
+
+    fn objects_in_force(&self) -> impl Iterator<Item = Object> + '_ {
+        let InForce { virtual_ips, health_checks, groups, nodes } = &self.in_force;
+        let virtual_ips = virtual_ips.iter().map(|vip| Manifest::VirtualIP(Box::new(vip.clone())));
+        let health_checks = health_checks.iter().map(|check| Manifest::HealthCheck(Box::new(check.clone())));
+        let groups = groups.iter().map(|group| Manifest::VirtualIPGroup(Box::new(group.clone())));
+        let nodes = nodes.iter().map(|node| Object::Node(Box::new(node.clone())));
+        virtual_ips.chain(health_checks).chain(groups).map(Object::Holdfast).chain(nodes)
     }
 
     /// What this agent goes by: each object in the last version that the plan accepted.
@@ -75,18 +118,15 @@ impl Manifests {
 
     /// Every object of the last good documents, with the name of its file.
     pub fn objects(&self) -> impl Iterator<Item = (&str, &Object)> + Clone {
-        self.files
-            .iter()
-            .flat_map(|(file, documents)| documents.iter().map(|document| (file.as_str(), &document.object)))
+        self.files.iter().flat_map(|(file, objects)| objects.iter().map(|object| (file.as_str(), object)))
     }
 
     /// The files, as if they were in a folder.
     pub(super) fn as_files(&self) -> Files {
-        let text = |documents: &[Document]| {
-            // Whatever is JSON is YAML.
-            documents.iter().map(|document| document.value.to_string()).collect::<Vec<_>>().join("\n---\n")
-        };
-        self.files.iter().map(|(file, documents)| (file.clone(), Ok(text(documents)))).collect()
+        // Whatever is JSON is YAML.
+        let json = |object: &Object| serde_json::to_string(object).unwrap_or_default();
+        let text = |objects: &[Object]| objects.iter().map(json).collect::<Vec<_>>().join("\n---\n").into();
+        self.files.iter().map(|(file, objects)| (file.clone(), Ok(text(objects)))).collect()
     }
 
     /// Whether everything that `file` held is in other files by now.
@@ -96,10 +136,10 @@ impl Manifests {
             .filter(|(other, _)| *other != file)
             .filter_map(|(other, text)| parse_file(other, text.as_ref().ok()?).ok())
             .flatten()
-            .map(|document| document.object.key())
+            .map(|object| object.key())
             .collect();
         let held = self.files.get(file).into_iter().flatten();
-        held.into_iter().all(|document| elsewhere.contains(&document.object.key()))
+        held.into_iter().all(|object| elsewhere.contains(&object.key()))
     }
 
     /// Takes in what is in the folder now, and returns everything that is wrong with it.
@@ -109,8 +149,8 @@ impl Manifests {
         for (file, text) in files {
             match text {
                 Ok(text) => match parse_file(file, text) {
-                    Ok(documents) => {
-                        fresh.insert(file.clone(), documents);
+                    Ok(objects) => {
+                        fresh.insert(file.clone(), objects);
                     }
                     Err(found) => problems.extend(found),
                 },
@@ -124,7 +164,7 @@ impl Manifests {
     }
 
     /// Refuses files that name an object of another file, or one object twice. Whoever had the object before keeps it.
-    fn refuse_duplicates(&self, fresh: &mut BTreeMap<String, Vec<Document>>, files: &Files) -> Vec<Problem> {
+    fn refuse_duplicates(&self, fresh: &mut BTreeMap<String, Vec<Object>>, files: &Files) -> Vec<Problem> {
         let mut problems = Vec::new();
         loop {
             let Some(problem) = self.find_duplicate(fresh, files) else { return problems };
@@ -135,21 +175,21 @@ impl Manifests {
         }
     }
 
-    fn find_duplicate(&self, fresh: &BTreeMap<String, Vec<Document>>, files: &Files) -> Option<Problem> {
+    fn find_duplicate(&self, fresh: &BTreeMap<String, Vec<Object>>, files: &Files) -> Option<Problem> {
         let mut owners: BTreeMap<Key, &str> = BTreeMap::new();
         // What stays in force because its file is bad now cannot be taken over by another file.
         let kept = self.files.iter().filter(|(file, _)| files.contains_key(*file) && !fresh.contains_key(*file));
-        for (file, documents) in kept {
-            owners.extend(documents.iter().map(|document| (document.object.key(), file.as_str())));
+        for (file, objects) in kept {
+            owners.extend(objects.iter().map(|object| (object.key(), file.as_str())));
         }
         let had_it = |file: &str, key: &Key| {
-            self.files.get(file).is_some_and(|documents| documents.iter().any(|document| document.object.key() == *key))
+            self.files.get(file).is_some_and(|objects| objects.iter().any(|object| object.key() == *key))
         };
         // First the files that had their objects before, then the newcomers.
         for newcomers in [false, true] {
-            for (file, documents) in fresh {
+            for (file, objects) in fresh {
                 let mut own = BTreeSet::new();
-                for key in documents.iter().map(|document| document.object.key()) {
+                for key in objects.iter().map(Object::key) {
                     if !own.insert(key.clone()) {
                         return Some(Problem::of_object(file, key, "appears twice in this file: remove one"));
                     }
@@ -167,23 +207,33 @@ impl Manifests {
     }
 }
 
-/// The documents that are valid; the others are told, and left out.
-fn load_documents(file: &str, values: Vec<Value>) -> Vec<Document> {
-    let mut documents = Vec::new();
-    for value in values {
-        match parse_value(file, value) {
-            Ok(document) => documents.push(document),
-            Err(problems) => {
-                for problem in problems {
-                    warn!(
-                        event = "saved-manifest-problem",
-                        "what an earlier run has saved is not valid any more: {problem}"
-                    );
-                }
-            }
-        }
+impl PackedManifests {
+    /// As it is written to disk.
+    pub fn as_json(&self) -> &[u8] {
+        &self.0
     }
-    documents
+
+    /// What was packed.
+    pub fn unpack(&self) -> Manifests {
+        // It was written from such objects by this process: nothing is lost.
+        let saved = serde_json::from_slice(&self.0).unwrap_or_default();
+        Manifests::read(saved, |_, value| Object::restore(value))
+    }
+}
+
+fn by_key(files: &BTreeMap<String, Vec<Object>>) -> BTreeMap<Key, &Object> {
+    files.values().flatten().map(|object| (object.key(), object)).collect()
+}
+
+/// An object that is valid; another is told, and left out.
+fn parse_saved(file: &str, value: Value) -> Option<Object> {
+    parse_value(file, value).map_err(tell_outdated).ok()
+}
+
+fn tell_outdated(problems: Vec<Problem>) {
+    for problem in problems {
+        warn!(event = "saved-manifest-problem", "what an earlier run has saved is not valid any more: {problem}");
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +248,7 @@ mod tests {
     }
 
     fn files(list: &[(&str, &str)]) -> Files {
-        list.iter().map(|(file, text)| ((*file).to_owned(), Ok((*text).to_owned()))).collect()
+        list.iter().map(|(file, text)| ((*file).to_owned(), Ok((*text).into()))).collect()
     }
 
     fn in_force(manifests: &Manifests) -> Vec<String> {
@@ -296,12 +346,27 @@ mod tests {
         manifests
     }
 
+    fn saved(packed: &PackedManifests) -> SavedManifests {
+        serde_json::from_slice(packed.as_json()).expect("JSON")
+    }
+
+    #[test]
+    fn what_is_in_force_is_packed_once_if_its_file_still_has_it() {
+        let mut manifests = planned();
+        let kept =
+            |manifests: &Manifests| saved(&manifests.pack()).in_force.iter().filter(|kept| kept.is_object()).count();
+        assert_eq!(kept(&manifests), 0);
+        manifests.in_force.virtual_ips[0].spec.priority = Some(7);
+        assert_eq!(kept(&manifests), 1);
+        assert_eq!(manifests.pack().unpack(), manifests);
+    }
+
     #[test]
     fn what_is_saved_comes_back_with_what_is_in_force() {
         let manifests = planned();
-        let text = serde_json::to_string(&manifests.save()).expect("JSON");
-        let saved: SavedManifests = serde_json::from_str(&text).expect("JSON");
-        let loaded = Manifests::load(saved);
+        let packed = manifests.pack();
+        assert_eq!(packed.unpack(), manifests);
+        let loaded = Manifests::load(saved(&packed));
         assert_eq!(loaded, manifests);
         let in_force = loaded.in_force();
         let counts =
@@ -314,14 +379,14 @@ mod tests {
         let manifests = planned();
         let mut again = Manifests::default();
         assert_eq!(again.update(&manifests.as_files()), []);
-        assert_eq!(again.save().files, manifests.save().files);
+        assert_eq!(again.files, manifests.files);
     }
 
     #[test]
     fn saved_documents_that_are_not_valid_any_more_do_not_take_the_others_along() {
         let mut manifests = Manifests::default();
         manifests.update(&files(&[("a.yaml", &format!("{}---\n{}", vip("a", "192.0.2.1"), vip("b", "192.0.2.2")))]));
-        let mut saved = manifests.save();
+        let mut saved = saved(&manifests.pack());
         for values in saved.files.values_mut() {
             values[0]["spec"]["colour"] = "red".into();
         }

@@ -30,7 +30,7 @@ use holdfast_plan::InForce;
 pub use compile::{Compiled, NodeIdentity, compile};
 pub use folder::{Folder, FolderError};
 pub use follow::{Follower, Update};
-pub use manifests::{Manifests, SavedManifests};
+pub use manifests::{Manifests, PackedManifests, SavedManifests};
 pub use problem::Problem;
 
 /// What [`check`] found in a folder.

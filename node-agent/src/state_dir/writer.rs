@@ -40,9 +40,14 @@ impl Writer {
     /// Never blocks.
     pub(super) fn write<T: Serialize + ?Sized>(&self, file: &'static str, content: &T) {
         match serde_json::to_vec(content) {
-            Ok(bytes) => self.order(Order::Write(file, bytes)),
+            Ok(bytes) => self.write_bytes(file, bytes),
             Err(error) => tracing::error!(file, %error, "cannot put state into JSON"),
         }
+    }
+
+    /// As [`Writer::write`], for what is in its form already.
+    pub(super) fn write_bytes(&self, file: &'static str, bytes: Vec<u8>) {
+        self.order(Order::Write(file, bytes));
     }
 
     /// Waits until everything has been tried, at most for `limit`; returns whether it has.

@@ -70,7 +70,7 @@ const STATE: &str = r#"{
         "interface": "eth0", "family": "IPv4", "addresses": ["10.77.0.100", "10.77.0.101"], "held": [],
         "since": "2026-01-01T00:00:00.000Z", "reason": "HigherPriority",
         "message": "10.77.0.2 advertises priority 99, higher than 85", "transitions": 2,
-        "masterAddress": "10.77.0.2", "fencing": "Overlap", "counters": {}
+        "masterAddress": "10.77.0.2", "counters": {}
     }],
     "interfaces": [], "counters": {},
     "healthChecks": [{"name": "nginx", "passing": false, "message": "no such process", "since": null}],

@@ -137,6 +137,16 @@ impl Lan {
         host.ip(&format!("address add fd00::{number}/64 dev eth0 nodad"));
     }
 
+    /// As [`Self::plug`], and `eth0` gets this number.
+    pub(crate) fn plug_as(&self, number: usize, index: u32) {
+        self.host(number).ip(&format!("link add eth0 index {index} type veth peer name port{number}-0"));
+        let bridge = self.bridge.name();
+        self.host(number).ip(&format!("link set port{number}-0 netns {bridge}"));
+        self.bridge.ip(&format!("link set port{number}-0 master br0 up"));
+        self.host(number).ip("link set eth0 up");
+        self.host(number).ip(&format!("address add 10.0.0.{number}/24 dev eth0"));
+    }
+
     /// Makes another interface of every host, on a bridge of its own: `eth1` with 10.0.1.n/24, and so on.
     pub(crate) fn widen(&self, interface: u32) {
         self.bridge.ip(&format!("link add br{interface} type bridge mcast_snooping 0"));

@@ -48,7 +48,7 @@ fn await_completed(worker: &AddressWorker, requests: usize, renewals: usize) {
                     assert_eq!(refused, 0);
                     renewed += 1;
                 }
-                Completed::Fence(news) => panic!("there is no fence: {news:?}"),
+                Completed::Fence(_) | Completed::Guarded => panic!("there is no fence: {completed:?}"),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use holdfast_node_agent::desired::{
-    Desired, DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource,
+    DesiredAddress, DesiredGroup, DesiredRouter, Fencing, InterfaceChoice, TrackerSource,
 };
 use holdfast_node_agent::election::{ElectionHandle, ElectionOptions, Realtime, Report, Reports, spawn};
 use holdfast_node_agent::network::ownership::{OwnedAddress, OwnedAddresses};
@@ -29,7 +29,7 @@ pub(crate) struct StateFolder(Arc<(Mutex<Folder>, Condvar)>);
 
 impl StateFolder {
     /// The name of the fence of an agent with this folder.
-    fn fence(&self) -> String {
+    pub(crate) fn fence(&self) -> String {
         format!("holdfast-{:x}", Arc::as_ptr(&self.0) as usize)
     }
 }
@@ -140,7 +140,7 @@ impl Node {
     }
 
     pub(crate) fn apply(&self, groups: &[DesiredGroup]) {
-        self.handle.apply(Desired { groups: groups.to_vec() });
+        self.handle.apply(groups.iter().cloned().collect());
     }
 
     /// The next report that `wanted` accepts; the others are dropped.

@@ -1,6 +1,5 @@
 //! Phase 2: addresses, and renewing them while they are held.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use holdfast_vrrp::{Action, Epoch};
@@ -41,17 +40,16 @@ impl Driver {
             return;
         }
         let requests = self.holdings.dispatch(&mut self.requested);
-        let owners: HashMap<Placement, Seat> = self.holdings.iter().collect();
         let mut tasks = Vec::with_capacity(requests.len());
         for request in requests {
             let placement = request.placement();
-            let guard = owners.get(&placement).and_then(|owner| self.guard(*owner));
+            let guard = self.holdings.owner(&placement).and_then(|owner| self.guard(owner));
             if matches!(request, AddressRequest::Remove(_)) {
                 self.leases.end(&placement);
                 self.fence.guards.remove(&placement);
             } else {
                 // Rather too early than too late: the kernel may keep the worker waiting.
-                self.leases.begin(placement, self.period(guard), self.now);
+                self.leases.begin(placement, self.fence.period(guard), self.now);
                 self.fence.guards.insert(placement, guard);
             }
             tasks.push(Task { request, guard });
@@ -74,11 +72,12 @@ impl Driver {
             match completed {
                 Completed::Programmed(outcomes) => outcomes.into_iter().for_each(|outcome| self.settle(outcome)),
                 Completed::Renewed { renewed, refused } => {
-                    self.renewing = false;
+                    self.renewals = self.renewals.saturating_sub(1);
                     self.counted.leases_renewed += renewed as u64;
                     self.counted.renewals_refused += refused as u64;
                 }
                 Completed::Fence(news) => self.note_fence(news),
+                Completed::Guarded => self.fence.note_changed(),
             }
         }
     }
@@ -132,14 +131,18 @@ impl Driver {
     /// Orders the renewals that are due, unless some are still under way: with the kernel's lock taken they would pile
     /// up.
     pub(super) fn renew_leases(&mut self) {
-        if self.renewing {
+        if self.renewals > 0 {
             return;
         }
         let due = self.leases.take_due(self.now);
         if !due.is_empty() {
-            self.renewing = true;
-            self.worker.renew(due);
+            self.order_renewal(due);
         }
+    }
+
+    pub(super) fn order_renewal(&mut self, placements: Vec<Placement>) {
+        self.renewals += 1;
+        self.worker.renew(placements);
     }
 
     pub(super) fn end_leases(&mut self, placements: &[Placement]) {

@@ -13,6 +13,7 @@ use super::outbox::send_all;
 use crate::election::engine::Requests;
 use crate::election::running::Binding;
 use crate::election::slot::Seat;
+use crate::network::fence::pulse::Sent;
 use crate::network::interfaces::InterfaceIndex;
 use crate::network::sockets::{SenderId, Sockets};
 use crate::system::Outgoing;
@@ -37,6 +38,7 @@ struct Packet {
 /// An advert may go to several peers. It failed if it went to none.
 struct PendingAdvert {
     seat: Seat,
+    says: Sent,
     failed: bool,
     sent: bool,
 }
@@ -54,6 +56,12 @@ impl Driver {
             }
         }
         self.adverts.send(&self.sockets, &mut self.counted);
+        for advert in self.adverts.adverts.iter().filter(|advert| advert.sent) {
+            let pulse = self.engine.get(advert.seat.slot).and_then(|running| running.pulse(advert.seat.member));
+            if let Some(pulse) = pulse {
+                pulse.beat(advert.says, self.now);
+            }
+        }
         let failed = self.adverts.adverts.iter().filter(|advert| advert.failed && !advert.sent);
         self.failed_adverts.extend(failed.map(|advert| advert.seat));
         for seat in &self.failed_adverts {
@@ -74,12 +82,18 @@ impl AdvertOutbox {
     /// Writes an advert, once for each destination: the checksum covers it.
     fn put(&mut self, seat: Seat, elected: &Group, claim: Claim, binding: Binding) {
         let advert = self.adverts.len();
-        self.adverts.push(PendingAdvert { seat, failed: false, sent: false });
+        let says = if claim == Claim::Release { Sent::Release } else { Sent::Claim };
+        self.adverts.push(PendingAdvert { seat, says, failed: false, sent: false });
         if binding.multicast {
             self.put_one(advert, elected, claim, binding, group(Family::of(binding.source)));
         } else {
-            for peer in elected.unicast_peers(seat.member) {
+            let peers = elected.unicast_peers(seat.member);
+            for peer in peers {
                 self.put_one(advert, elected, claim, binding, *peer);
+            }
+            // What goes to nobody has gone to all.
+            if let Some(pending) = self.adverts.get_mut(advert) {
+                pending.sent = peers.is_empty();
             }
         }
     }

@@ -27,7 +27,7 @@ impl Driver {
             self.let_go(slot, Event::Drain);
         }
         for (slot, desired) in reconfigure {
-            self.reconfigure(slot, desired);
+            self.reconfigure(slot, &desired);
         }
         self.succeed(succeed, &replace);
         for desired in start {
@@ -57,17 +57,16 @@ impl Driver {
         self.interfaces.choose(choice, is_virtual).map(|interface| interface.link.index)
     }
 
-    fn start_group(&mut self, desired: DesiredGroup) {
+    fn start_group(&mut self, desired: Arc<DesiredGroup>) {
         let group = Group::new(desired.config.clone(), &self.tracker_states(&desired));
         let slot = self.engine.insert(RunningGroup::new(desired, group));
         self.engine.handle(self.now, slot, Event::Start);
     }
 
-    fn reconfigure(&mut self, slot: Slot, desired: DesiredGroup) {
-        let trackers = self.tracker_states(&desired);
-        let desired = Arc::new(desired);
+    fn reconfigure(&mut self, slot: Slot, desired: &Arc<DesiredGroup>) {
+        let trackers = self.tracker_states(desired);
         let Some(running) = self.engine.get_mut(slot) else { return };
-        let before = std::mem::replace(&mut running.desired, Arc::clone(&desired));
+        let before = std::mem::replace(&mut running.desired, Arc::clone(desired));
         self.engine.handle(self.now, slot, Event::Reconfigure { config: &desired.config, trackers: &trackers });
         for (member, (before, after)) in (0..).map(MemberIndex).zip(before.routers.iter().zip(&desired.routers)) {
             self.exchange_addresses(Seat { slot, member }, before, after);

@@ -211,8 +211,10 @@ impl Driver {
             Ok(binding) => {
                 self.occupy(seat, interface);
                 self.warn_of_proxy_arp(interface);
+                let pulse = self.pulse(seat, interface);
                 if let Some(member) = self.member(seat) {
                     member.binding = Some(binding);
+                    member.pulse = pulse;
                     member.obstacle = None;
                 }
                 self.tell(seat, Link::Up { source });
@@ -250,6 +252,9 @@ impl Driver {
 
     pub(super) fn unbind(&mut self, seat: Seat) {
         let Some(binding) = self.member(seat).and_then(|member| member.binding.take()) else { return };
+        if let Some(member) = self.member(seat) {
+            member.pulse = None;
+        }
         let Some(running) = self.engine.get(seat.slot) else { return };
         if let Some(key) = running.key(seat.member, binding.interface) {
             self.demultiplexer.release(key, seat);
@@ -362,7 +367,7 @@ mod tests {
             (Some(bound()), Link::Down, unusable(), Step::Unbind),
         ];
         for (binding, told, target, expected) in cases {
-            let member = RunningMember { binding, told, obstacle: None };
+            let member = RunningMember { binding, told, ..RunningMember::default() };
             assert_eq!(step(&member, &target), expected, "{member:?} {target:?}");
         }
     }

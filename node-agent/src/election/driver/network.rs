@@ -13,7 +13,8 @@ use crate::election::holdings;
 use crate::election::reconcile::compare;
 use crate::election::report::{Disappearance, Report};
 use crate::election::slot::Seat;
-use crate::network::interfaces::{InterfaceIndex, InterfaceTable, NetworkChange, Placement};
+use crate::network::address_worker::LinkNews;
+use crate::network::interfaces::{InterfaceIndex, InterfaceTable, Link, NetworkChange, Placement};
 use crate::network::netlink::Heard;
 
 /// An address that the kernel took away this close before the end of its lease has expired.
@@ -59,7 +60,8 @@ impl Driver {
             match &change {
                 NetworkChange::AddressGone { placement, port } => self.note_gone(placement, *port, &mut lost),
                 NetworkChange::LinkGone(interface) => self.forget_interface(*interface),
-                NetworkChange::LinkSet(_) | NetworkChange::AddressSet(..) => {}
+                NetworkChange::LinkSet(link) => self.note_name(link),
+                NetworkChange::AddressSet(..) => {}
             }
             self.links.changed |= self.interfaces.apply(change);
         }
@@ -69,7 +71,7 @@ impl Driver {
     fn note_gone(&mut self, placement: &Placement, port: u32, lost: &mut Vec<Lost>) {
         let by_us = port == self.worker.port();
         if let holdings::Disappearance::Lost(seat) = self.holdings.disappeared(placement, by_us) {
-            let lease = self.lifetime(placement).as_duration().saturating_sub(LEASE_TOLERANCE);
+            let lease = self.fence.lifetime(placement).as_duration().saturating_sub(LEASE_TOLERANCE);
             let expired =
                 self.leases.renewed(placement).is_some_and(|renewed| self.now.saturating_since(renewed) >= lease);
             let cause = if expired && port == 0 { Disappearance::Expired } else { Disappearance::Removed };
@@ -79,10 +81,18 @@ impl Driver {
         }
     }
 
+    fn note_name(&self, link: &Link) {
+        let known = self.interfaces.get(link.index);
+        if known.is_some_and(|known| known.link.name != link.name) {
+            self.worker.note_links(LinkNews::Renamed);
+        }
+    }
+
     /// The kernel has removed its addresses; the groups there learn of it by their link.
     fn forget_interface(&mut self, interface: InterfaceIndex) {
         let gone = self.holdings.forget_interface(interface);
         self.end_leases(&gone);
+        self.worker.note_links(LinkNews::Gone(interface));
         self.counted.interfaces.remove(&interface);
         self.forwarding.remove(&interface);
         self.links.warned_of_proxy_arp.remove(&interface);
@@ -136,6 +146,7 @@ impl Driver {
         }
         self.interfaces = table;
         self.links.changed = true;
+        self.worker.note_links(LinkNews::Unknown);
         self.remove_leftovers(&differences.leftovers);
         let missing: HashSet<Placement> = differences.missing.into_iter().collect();
         let lost: Vec<Lost> = self

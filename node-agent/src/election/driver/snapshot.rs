@@ -22,6 +22,7 @@ impl Driver {
         for question in std::mem::take(&mut self.questions) {
             match question {
                 Question::Snapshot(answer) => drop(answer.send(self.snapshot())),
+                Question::IsThere(answer) => drop(answer.send(())),
                 Question::IsMaster(virtual_ip, answer) => drop(answer.send(self.is_master(&virtual_ip))),
             }
         }
@@ -74,6 +75,7 @@ impl Driver {
             group.followed(member).map(|followed| followed.address)
         };
         let interface = binding.and_then(|binding| self.interfaces.get(binding.interface));
+        let held: Vec<IpAddr> = group.installed(member).filter(|address| self.is_held(seat, *address)).collect();
         Some(RawRouter {
             desired: Arc::clone(&running.desired),
             member: usize::from(member.0),
@@ -85,10 +87,11 @@ impl Driver {
             priority: group.priority(member)?.get(),
             vrid: group.config().members().get(usize::from(member.0))?.virtual_router_id.get(),
             interface: interface.map(|interface| interface.link.name.clone()),
-            held: group.installed(member).filter(|address| self.is_held(seat, *address)).collect(),
             master_address,
-            fencing: self.fencing_in_use(running.router(member)?),
-            fence_dropped_packets: self.fence_dropped_packets(seat),
+            fencing: self.fencing_in_force(running, seat, &held),
+            fence_unavailable: !self.fence.stands,
+            fence_dropped_packets: self.fence_dropped_packets(running, seat),
+            held,
             obstacle: running.members.get(usize::from(member.0)).and_then(|member| member.obstacle.clone()),
             occupied: self.occupied(seat, binding),
             foreign_router: group.foreign_router(member),

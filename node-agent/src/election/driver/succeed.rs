@@ -43,7 +43,7 @@ impl Driver {
         let predecessors: Vec<_> = origins.iter().map(|origin| origin.as_ref().and_then(predecessor)).collect();
         let group = Group::succeed(&desired.config, &trackers, &predecessors);
         let epoch = group.epoch();
-        let mut running = RunningGroup::new(desired.clone(), group);
+        let mut running = RunningGroup::new(Arc::clone(desired), group);
         let former = origins.iter().flatten().next().and_then(|seat| self.engine.get(seat.slot));
         if let Some(former) = former {
             running.inherit(former);

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::time::TimeVal;
 
-use super::message::{Batch, Kind};
+use super::message::{Batch, Kind, number};
 use crate::network::packet_socket::enlarge_receive_buffer;
 
 const HEADER_LENGTH: usize = 16;
@@ -22,6 +24,8 @@ const SEND_BUFFER: usize = 16 << 20;
 /// A watch hears of our own changes, too: those of thousands of addresses must not look as if something had been missed, which
 /// would be mended by another such change.
 const WATCH_BUFFER: usize = 8 << 20;
+/// The kernel answers while it is asked: what has not come by then was lost.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// The group that is told of every change.
 const GROUP_NFTABLES: u32 = 7;
@@ -40,6 +44,8 @@ const KIND_MASK: u16 = 0x3fff;
 pub(super) struct Connection {
     socket: Socket,
     port: u32,
+    /// Of the last request.
+    sequence: u32,
     reply: Vec<u8>,
 }
 
@@ -50,9 +56,11 @@ impl Connection {
         socket.connect(&SocketAddr::new(0, 0))?;
         enlarge_receive_buffer(&socket, RECEIVE_BUFFER)?;
         setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER)?;
+        let seconds = i64::try_from(ANSWER_WITHIN.as_secs()).unwrap_or(i64::MAX);
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(seconds, 0))?;
         // Answers without a copy of the batch.
         let _ = socket.set_cap_ack(true);
-        Ok(Self { socket, port, reply: vec![0; REPLY_LENGTH] })
+        Ok(Self { socket, port, sequence: 0, reply: vec![0; REPLY_LENGTH] })
     }
 
     /// By which a [`Watch`] knows our own changes.
@@ -65,34 +73,50 @@ impl Connection {
         if batch.is_empty() {
             return Ok(());
         }
-        self.socket.send(&batch.finish(), 0).map_err(|error| errno(&error))?;
+        let sequence = self.next_sequence();
+        self.socket.send(&batch.finish(sequence), 0).map_err(|error| errno(&error))?;
         // The kernel has worked while the call lasted. Only what fails is answered.
         let mut first = Ok(());
         while let Some(length) = self.receive(libc::MSG_DONTWAIT)? {
-            let refused = messages(self.reply.get(..length).unwrap_or_default()).find_map(|message| message.error());
-            first = first.and(refused.map_or(Ok(()), Err));
+            first = first.and(refusal(self.reply.get(..length).unwrap_or_default(), sequence));
         }
         first
     }
 
     /// Reads all counters, by name.
-    pub(super) fn counters(&mut self, request: &[u8]) -> Result<HashMap<String, u64>, Errno> {
+    pub(super) fn counters(&mut self, request: Vec<u8>) -> Result<HashMap<String, u64>, Errno> {
         let mut counters = HashMap::new();
         self.dump(request, |payload| counters.extend(counter(payload)))?;
         Ok(counters)
     }
 
     /// Reads the keys of a set.
-    pub(super) fn keys(&mut self, request: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+    pub(super) fn keys(&mut self, request: Vec<u8>) -> Result<Vec<Vec<u8>>, Errno> {
         let mut found = Vec::new();
         self.dump(request, |payload| found.extend(keys(payload)))?;
         Ok(found)
     }
 
-    fn dump(&mut self, request: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
-        self.socket.send(request, 0).map_err(|error| errno(&error))?;
-        while let Some(length) = self.receive(0)? {
-            for message in messages(self.reply.get(..length).unwrap_or_default()) {
+    /// How many of something there are.
+    pub(super) fn count(&mut self, request: Vec<u8>) -> Result<usize, Errno> {
+        let mut count = 0;
+        self.dump(request, |_| count += 1)?;
+        Ok(count)
+    }
+
+    fn dump(&mut self, mut request: Vec<u8>, mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
+        let sequence = self.next_sequence();
+        number(&mut request, sequence);
+        self.socket.send(&request, 0).map_err(|error| errno(&error))?;
+        loop {
+            let length = match self.receive(0) {
+                Ok(Some(length)) => length,
+                Ok(None) => return Err(Errno::ETIMEDOUT),
+                // That was an earlier answer: the kernel goes on with this one only when there is room.
+                Err(Errno::ENOBUFS) => continue,
+                Err(error) => return Err(error),
+            };
+            for message in answers(self.reply.get(..length).unwrap_or_default(), sequence) {
                 if let Some(error) = message.error() {
                     return Err(error);
                 }
@@ -102,7 +126,11 @@ impl Connection {
                 take(message.payload);
             }
         }
-        Ok(())
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
     }
 
     fn receive(&mut self, flags: libc::c_int) -> Result<Option<usize>, Errno> {
@@ -134,20 +162,43 @@ impl Watch {
         Ok(Self { socket, own_port, reply: vec![0; REPLY_LENGTH] })
     }
 
-    /// Whether somebody else has taken something of the table away since the last call; true also if that is not known.
-    pub(super) fn was_damaged(&mut self, table: &str) -> bool {
-        let mut damaged = false;
+    /// What others have done to the table since the last call, or since it was made anew, whichever was later.
+    pub(super) fn look(&mut self, table: &str) -> Sight {
+        let (mut sight, mut overrun) = (Sight::Whole, false);
         loop {
             match self.socket.recv(&mut self.reply.as_mut_slice(), 0).map_err(|error| errno(&error)) {
                 Ok(length) => {
-                    let mut messages = messages(self.reply.get(..length).unwrap_or_default());
-                    damaged |= messages.any(|message| message.port != self.own_port && message.takes_from(table));
+                    let messages = messages(self.reply.get(..length).unwrap_or_default());
+                    sight = messages.fold(sight, |sight, message| sight.after(&message, self.own_port, table));
                 }
                 Err(Errno::EINTR) => {}
-                Err(Errno::ENOBUFS) => damaged = true,
-                Err(_) => return damaged,
+                // This is told before what came earlier, such as that the table was made anew.
+                Err(Errno::ENOBUFS) => overrun = true,
+                Err(_) if overrun && sight == Sight::Whole => return Sight::Unknown,
+                Err(_) => return sight,
             }
         }
+    }
+}
+
+/// What is known of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Nobody else has taken anything away.
+    Whole,
+    /// Somebody else has.
+    Damaged,
+    /// Reports were lost: others on the node change tables of thousands of rules.
+    Unknown,
+}
+
+impl Sight {
+    fn after(self, message: &Message<'_>, own_port: u32, table: &str) -> Self {
+        let is_own = message.port == own_port;
+        if is_own && message.kind == Kind::NewTable.message_type() && message.is_about(table) {
+            return Self::Whole;
+        }
+        if !is_own && message.takes_from(table) { Self::Damaged } else { self }
     }
 }
 
@@ -162,6 +213,7 @@ const DESTROY: std::ops::RangeInclusive<u16> = 26..=30;
 
 struct Message<'a> {
     kind: u16,
+    sequence: u32,
     port: u32,
     payload: &'a [u8],
 }
@@ -174,21 +226,35 @@ impl Message<'_> {
 
     fn takes_from(&self, table: &str) -> bool {
         let kinds = [Kind::DeleteTable, Kind::DeleteChain, Kind::DeleteRule, Kind::DeleteSet, Kind::DeleteElements];
-        let named = || attributes(self.payload.get(GENERIC_LENGTH..)?).find(|(kind, _)| *kind == TABLE);
         let deletes = kinds.iter().any(|kind| kind.message_type() == self.kind);
         let destroys = DESTROY.contains(&self.kind.wrapping_sub(Kind::NewTable.message_type()));
-        (deletes || destroys) && named().is_some_and(|(_, name)| text(name) == Some(table))
+        (deletes || destroys) && self.is_about(table)
     }
+
+    fn is_about(&self, table: &str) -> bool {
+        let name = self.payload.get(GENERIC_LENGTH..).and_then(|attributes| find(attributes, TABLE));
+        name.and_then(text) == Some(table)
+    }
+}
+
+/// The first error in a datagram that is about this request, and not about an earlier one.
+fn refusal(datagram: &[u8], sequence: u32) -> Result<(), Errno> {
+    answers(datagram, sequence).find_map(|message| message.error()).map_or(Ok(()), Err)
+}
+
+fn answers(datagram: &[u8], sequence: u32) -> impl Iterator<Item = Message<'_>> {
+    messages(datagram).filter(move |message| message.sequence == sequence)
 }
 
 fn messages(mut datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32::from_ne_bytes(field(datagram, 0)?)).ok()?;
         let kind = u16::from_ne_bytes(field(datagram, 4)?);
+        let sequence = u32::from_ne_bytes(field(datagram, 8)?);
         let port = u32::from_ne_bytes(field(datagram, 12)?);
         let payload = datagram.get(HEADER_LENGTH..length)?;
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Message { kind, port, payload })
+        Some(Message { kind, sequence, port, payload })
     })
 }
 
@@ -229,4 +295,62 @@ fn field<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
 
 fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN_PORT: u32 = 7;
+
+    fn message(kind: u16, sequence: u32, port: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER_LENGTH + payload.len()).expect("short");
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 2]);
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend(port.to_ne_bytes());
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn refused(sequence: u32, error: Errno) -> Vec<u8> {
+        message(NLMSG_ERROR, sequence, OWN_PORT, &(-(error as i32)).to_ne_bytes())
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_request_is_no_answer_to_this_one() {
+        let datagram = [refused(4, Errno::ENOENT), refused(5, Errno::EBUSY)].concat();
+        assert_eq!(refusal(&datagram, 4), Err(Errno::ENOENT));
+        assert_eq!(refusal(&datagram, 5), Err(Errno::EBUSY));
+        assert_eq!(refusal(&datagram, 6), Ok(()));
+        assert_eq!(refusal(&message(NLMSG_ERROR, 6, OWN_PORT, &[0; 4]), 6), Ok(()), "that was a confirmation");
+    }
+
+    /// What a watch sees after such reports: each a kind, who did it, and to which table.
+    fn seen(reports: &[(Kind, u32, &str)]) -> Sight {
+        let report = |(kind, port, table): &(Kind, u32, &str)| {
+            let length = u16::try_from(4 + table.len() + 1).expect("short");
+            let head = [0; GENERIC_LENGTH].into_iter().chain(length.to_ne_bytes()).chain(TABLE.to_ne_bytes());
+            let mut payload: Vec<u8> = head.chain(table.bytes()).chain([0]).collect();
+            payload.resize(payload.len().next_multiple_of(4), 0);
+            message(kind.message_type(), 0, *port, &payload)
+        };
+        let datagram: Vec<u8> = reports.iter().flat_map(report).collect();
+        messages(&datagram).fold(Sight::Whole, |sight, message| sight.after(&message, OWN_PORT, "fence"))
+    }
+
+    #[test]
+    fn what_somebody_else_takes_away_is_damage_until_the_table_is_made_anew() {
+        let flush = (Kind::DeleteTable, 99, "fence");
+        let own = [(Kind::DeleteTable, OWN_PORT, "fence"), (Kind::NewTable, OWN_PORT, "fence")];
+        let [own_deletion, own_creation] = own;
+        assert_eq!(seen(&own), Sight::Whole);
+        assert_eq!(seen(&[flush]), Sight::Damaged);
+        assert_eq!(seen(&[(Kind::DeleteElements, 99, "fence")]), Sight::Damaged);
+        assert_eq!(seen(&[(Kind::DeleteTable, 99, "other")]), Sight::Whole);
+        assert_eq!(seen(&[flush, own_deletion, own_creation]), Sight::Whole, "it is mended already");
+        assert_eq!(seen(&[own_deletion, own_creation, flush]), Sight::Damaged);
+        assert_eq!(seen(&[flush, (Kind::NewTable, OWN_PORT, "fence-trial")]), Sight::Damaged);
+    }
 }

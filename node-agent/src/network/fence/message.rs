@@ -24,6 +24,8 @@ const FAMILY: u8 = 5;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const HEADER_LENGTH: usize = 20;
+/// Where in a message its sequence number is.
+const SEQUENCE: std::ops::Range<usize> = 8..12;
 const NESTED: u16 = 0x8000;
 
 /// What a message does. The numbers are those of `nf_tables_msg_types`.
@@ -35,6 +37,7 @@ pub(super) enum Kind {
     NewChain = 3,
     DeleteChain = 5,
     NewRule = 6,
+    GetRules = 7,
     DeleteRule = 8,
     NewSet = 9,
     DeleteSet = 11,
@@ -43,6 +46,7 @@ pub(super) enum Kind {
     DeleteElements = 14,
     NewObject = 18,
     GetObject = 19,
+    DeleteObject = 20,
 }
 
 impl Kind {
@@ -84,9 +88,10 @@ impl Batch {
         self.messages == 0
     }
 
-    /// What is to be sent.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// What is to be sent. Answers have the same sequence number.
+    pub(super) fn finish(mut self, sequence: u32) -> Vec<u8> {
         self.frame(BATCH_END);
+        number(&mut self.bytes, sequence);
         self.bytes
     }
 
@@ -100,6 +105,15 @@ pub(super) fn dump(kind: Kind, write: impl FnOnce(&mut Attributes<'_>)) -> Vec<u
     let mut bytes = Vec::new();
     message(&mut bytes, kind.message_type(), NLM_F_REQUEST | netlink_packet_core::NLM_F_DUMP, (FAMILY, 0), write);
     bytes
+}
+
+/// Gives all of these messages the same sequence number: an answer to an earlier request is told by it.
+pub(super) fn number(mut messages: &mut [u8], sequence: u32) {
+    while let Some((length, field)) = messages.first_chunk().copied().zip(messages.get_mut(SEQUENCE)) {
+        field.copy_from_slice(&sequence.to_ne_bytes());
+        let length = usize::try_from(u32::from_ne_bytes(length)).unwrap_or(usize::MAX);
+        messages = std::mem::take(&mut messages).get_mut(length.max(HEADER_LENGTH)..).unwrap_or_default();
+    }
 }
 
 /// `NLM_F_APPEND`: rules keep the order in which they are written.
@@ -116,7 +130,7 @@ fn message(
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&message_type.to_ne_bytes());
     bytes.extend_from_slice(&flags.to_ne_bytes());
-    // Sequence and port: the answers are told apart by what failed, not by what was asked.
+    // The sequence number comes later, the port from the kernel.
     bytes.extend_from_slice(&[0; 8]);
     bytes.extend_from_slice(&[family, 0]);
     bytes.extend_from_slice(&resource.to_be_bytes());
@@ -193,8 +207,11 @@ mod tests {
         let mut batch = Batch::new();
         assert!(batch.is_empty());
         batch.push(Kind::NewTable, |table| table.text(1, "t"));
-        let bytes = batch.finish();
+        let bytes = batch.finish(7);
         assert_eq!(bytes.len(), 20 + (20 + 8) + 20);
+        for message in [0, 20, 48] {
+            assert_eq!(bytes.get(message + 8..message + 12), Some(7_u32.to_ne_bytes().as_slice()));
+        }
         assert_eq!(bytes.get(4..6), Some(BATCH_BEGIN.to_ne_bytes().as_slice()));
         assert_eq!(bytes.get(52..54), Some(BATCH_END.to_ne_bytes().as_slice()));
     }

@@ -10,6 +10,7 @@
 //! | `message.rs`, `expression.rs` | how `nf_tables` is spoken to (pure) |
 //! | `ruleset.rs` | the table: sets, chains and rules (pure) |
 //! | `contents.rs` | what is in it, and what must change (pure) |
+//! | `pulse.rs` | when adverts left last |
 //! | `connection.rs` | the sockets |
 //!
 //! Decides nothing about who holds an address. Has one table, by its name; never touches another.
@@ -18,21 +19,24 @@ mod connection;
 mod contents;
 mod expression;
 mod message;
+pub mod pulse;
 mod ruleset;
 
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holdfast_vrrp::Family;
 use nix::errno::Errno;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 
-use self::connection::{Connection, Watch};
+use self::connection::{Connection, Sight, Watch};
 use self::contents::Contents;
 use self::message::Batch;
+use self::pulse::Pulses;
 use self::ruleset::{Key, Ruleset, Times, place};
 use super::interfaces::InterfaceIndex;
 use super::netlink::Lifetime;
@@ -45,6 +49,9 @@ const AFTER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fence forgets an address this long after its lifetime: it stands in nobody's way if the agent never comes back.
 const AFTER_LIFETIME: Duration = Duration::from_secs(30);
+
+/// How long after a failure it is tried again to set the fence up: all of it is written, and each of many renewals would try.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The interface that every network namespace has, to try things on.
 const LOOPBACK: &str = "lo";
@@ -82,7 +89,7 @@ pub struct Closed {
     pub family: Family,
     /// Its VRID.
     pub virtual_router_id: u8,
-    /// Packets that were dropped since the table was made.
+    /// Packets that were dropped since they were last told.
     pub packets: u64,
 }
 
@@ -92,8 +99,16 @@ pub struct Fence {
     watch: Watch,
     table: String,
     contents: Contents,
-    /// The table is as `contents` says.
+    /// The table is as `contents` says. If not, there is none.
     stands: bool,
+    restored: bool,
+    /// When it could not be set up, and why.
+    failure: Option<(Instant, Errno)>,
+    pulses: Pulses,
+    /// The counters of the table when last read.
+    heard: HashMap<Key, u64>,
+    /// Packets that were dropped, and of which nobody knows yet.
+    untold: BTreeMap<Key, u64>,
 }
 
 impl Fence {
@@ -110,14 +125,29 @@ impl Fence {
         let key = Key { interface, family: Family::Ipv4, virtual_router_id: 1 };
         let mut trial = Contents::default();
         trial.interfaces.insert(interface, LOOPBACK.to_owned());
-        trial.known.insert(key);
-        trial.routers.insert(key, Times { advert: Duration::from_secs(1), release: Duration::from_secs(2) });
-        trial.addresses.insert((interface, Ipv4Addr::LOCALHOST.into()), key);
+        let times = Times { advert: Duration::from_secs(1), release: Duration::from_secs(2) };
+        trial.add((interface, Ipv4Addr::LOCALHOST.into()), key, times, Instant::now());
         let mut batch = Batch::new();
-        trial.write(ruleset, &mut batch);
+        trial.write(ruleset, |_, times| Some(times.advert), &mut batch);
         ruleset.delete(&mut batch);
         connection.commit(batch)?;
-        Ok(Self { connection, watch, table: table.to_owned(), contents: Contents::default(), stands: false })
+        Ok(Self {
+            connection,
+            watch,
+            table: table.to_owned(),
+            contents: Contents::default(),
+            stands: false,
+            restored: false,
+            failure: None,
+            pulses: Pulses::default(),
+            heard: HashMap::new(),
+            untold: BTreeMap::new(),
+        })
+    }
+
+    /// What has to be told of every advert that leaves.
+    pub fn pulses(&self) -> Pulses {
+        self.pulses.clone()
     }
 
     /// What an earlier run of the agent guarded: names of interfaces, and the addresses that it had there or was about to.
@@ -126,13 +156,13 @@ impl Fence {
     pub fn leftover(&mut self) -> Result<Vec<(String, IpAddr)>, Errno> {
         let mut found = Vec::new();
         for family in [Family::Ipv4, Family::Ipv6] {
-            match self.connection.keys(&Ruleset { table: &self.table }.addresses(family)) {
+            match self.connection.keys(self.ruleset().addresses(family)) {
                 Ok(keys) => found.extend(keys.iter().filter_map(|key| place(key))),
                 Err(Errno::ENOENT) => {}
                 Err(error) => return Err(error),
             }
         }
-        let named = found.into_iter().filter_map(|(interface, address)| Some((name(interface).ok()?, address)));
+        let named = found.into_iter().filter_map(|(interface, address)| Some((name(interface)?, address)));
         Ok(named.collect())
     }
 
@@ -142,17 +172,16 @@ impl Fence {
     }
 
     /// From now on these addresses answer only while their guards allow it. To be called before they are on the interface,
-    /// just after an advert, which counts.
+    /// just after an advert. What is to be on an interface that is gone is left out.
     pub fn guard(&mut self, addresses: &[Guarded]) -> Result<(), Errno> {
-        let mut next = self.contents.clone();
+        let mut next = self.remembered();
         for guarded in addresses {
             let key = guarded.key();
             if let Entry::Vacant(entry) = next.interfaces.entry(key.interface) {
-                entry.insert(name(key.interface)?);
+                let Some(name) = name(key.interface) else { continue };
+                entry.insert(name);
             }
-            next.known.insert(key);
-            next.routers.insert(key, guarded.guard.times());
-            next.addresses.insert((guarded.interface, guarded.address), key);
+            next.add((guarded.interface, guarded.address), key, guarded.guard.times(), Instant::now());
         }
         next.drop_unused_routers();
         self.change_to(next)
@@ -160,9 +189,9 @@ impl Fence {
 
     /// These addresses are not on the interface any more.
     pub fn release(&mut self, addresses: &[(InterfaceIndex, IpAddr)]) -> Result<(), Errno> {
-        let mut next = self.contents.clone();
+        let mut next = self.remembered();
         for place in addresses {
-            next.addresses.remove(place);
+            next.remove(place);
         }
         next.drop_unused_routers();
         self.change_to(next)
@@ -176,65 +205,184 @@ impl Fence {
 
     /// These addresses are still there: to be called whenever their lifetime begins anew.
     pub fn renew(&mut self, addresses: impl Iterator<Item = (InterfaceIndex, IpAddr)>) -> Result<(), Errno> {
-        let ruleset = Ruleset { table: &self.table };
-        let mut batch = Batch::new();
-        self.contents.renew(ruleset, addresses, &mut batch);
-        self.connection.commit(batch).or_else(|_| self.rebuild())
-    }
-
-    /// Puts the fence back if somebody has taken something of it away. Returns whether that was so.
-    pub fn restore(&mut self) -> Result<bool, Errno> {
-        if !self.watch.was_damaged(&self.table) {
-            return Ok(false);
+        if !self.stands {
+            return self.rebuild();
         }
-        self.rebuild().map(|()| true)
+        let mut batch = Batch::new();
+        self.contents.expire(Instant::now());
+        self.contents.renew(Ruleset { table: &self.table }, addresses, Instant::now(), &mut batch);
+        self.connection.commit(batch).or_else(|_| self.repair(&self.contents.interfaces.clone()))
     }
 
-    /// How many packets were dropped because a virtual router was not alive.
-    pub fn closed(&mut self) -> Result<Vec<Closed>, Errno> {
-        let request = Ruleset { table: &self.table }.counters();
-        let counters = self.connection.counters(&request)?;
-        let of = |key: &Key| {
-            let Key { interface, family, virtual_router_id } = *key;
-            Some(Closed { interface, family, virtual_router_id, packets: *counters.get(&key.chain())? })
+    /// An interface is gone, and with it what was on it: should it come back, it begins with nothing.
+    pub fn forget_interface(&mut self, interface: InterfaceIndex) -> Result<(), Errno> {
+        if !self.contents.interfaces.contains_key(&interface) {
+            return Ok(());
+        }
+        // Its counters go along.
+        let _ = self.read_counters();
+        let mut next = self.contents.clone();
+        next.forget_interface(interface);
+        self.change_to(next)
+    }
+
+    /// Interfaces have other names. What is attached to an interface is attached to its name: since Linux 6.16 it falls off
+    /// when the name changes.
+    pub fn follow_interfaces(&mut self) -> Result<(), Errno> {
+        let mut next = self.contents.clone();
+        next.follow_interfaces(name);
+        self.change_to(next)
+    }
+
+    /// Interfaces may have been away, which nobody has seen.
+    pub fn attach_anew(&mut self) -> Result<(), Errno> {
+        if self.contents.interfaces.is_empty() { Ok(()) } else { self.rebuild() }
+    }
+
+    /// Puts the fence back if somebody has taken something of it away.
+    pub fn restore(&mut self) -> Result<(), Errno> {
+        let is_whole = match self.watch.look(&self.table) {
+            Sight::Whole => true,
+            Sight::Damaged => false,
+            Sight::Unknown => !self.stands || self.is_whole().unwrap_or(false),
         };
-        Ok(self.contents.known.iter().filter_map(of).collect())
+        if is_whole {
+            return Ok(());
+        }
+        let stood = self.stands;
+        self.rebuild()?;
+        self.restored |= stood;
+        Ok(())
+    }
+
+    /// Whether it guards what it should.
+    pub const fn stands(&self) -> bool {
+        self.stands
+    }
+
+    /// Whether it was put back since the last call because somebody had taken something of it away.
+    pub fn take_restored(&mut self) -> bool {
+        std::mem::take(&mut self.restored)
+    }
+
+    /// What was dropped because a virtual router was not alive, as far as that is news. Also what an earlier run has left.
+    pub fn closed(&mut self) -> Result<Vec<Closed>, Errno> {
+        self.read_counters()?;
+        let closed = std::mem::take(&mut self.untold).into_iter().map(|(key, packets)| {
+            let Key { interface, family, virtual_router_id } = key;
+            Closed { interface, family, virtual_router_id, packets }
+        });
+        Ok(closed.collect())
     }
 
     /// Removes it.
     pub fn remove(&mut self) -> Result<(), Errno> {
-        let mut batch = Batch::new();
-        Ruleset { table: &self.table }.delete(&mut batch);
         self.stands = false;
         self.contents = Contents::default();
-        self.connection.commit(batch)
+        self.delete()
+    }
+
+    const fn ruleset(&self) -> Ruleset<'_> {
+        Ruleset { table: self.table.as_str() }
+    }
+
+    /// The contents without what the kernel has forgotten, which can be removed no more.
+    fn remembered(&mut self) -> Contents {
+        self.contents.expire(Instant::now());
+        self.contents.clone()
     }
 
     fn change_to(&mut self, next: Contents) -> Result<(), Errno> {
         if self.stands && next == self.contents {
             return Ok(());
         }
-        let renamed = next.interfaces.iter().any(|(index, name)| {
-            let same_name = self.contents.interfaces.iter().find(|(_, other)| *other == name);
-            same_name.is_some_and(|(other, _)| other != index)
-        });
         let before = std::mem::replace(&mut self.contents, next);
-        if renamed || !self.stands {
+        if !self.stands {
             return self.rebuild();
         }
         let mut batch = Batch::new();
-        before.change_to(&self.contents, Ruleset { table: &self.table }, &mut batch);
-        // Somebody may have changed it, or an interface may have taken its chains along.
-        self.connection.commit(batch).or_else(|_| self.rebuild())
+        before.change_to(&self.contents, self.ruleset(), |key, times| self.pulses.rest(key, times), &mut batch);
+        self.connection.commit(batch).or_else(|_| self.repair(&before.interfaces))
     }
 
+    /// The table is not what it was thought to be. An interface may have taken its chains along; else somebody has changed it.
+    fn repair(&mut self, before: &BTreeMap<InterfaceIndex, String>) -> Result<(), Errno> {
+        self.rebuild()?;
+        self.restored |= before.iter().all(|(interface, name)| self.contents.interfaces.get(interface) == Some(name));
+        Ok(())
+    }
+
+    /// Makes the table anew. If that cannot be, there is none: what is left of it would drop what should pass.
     fn rebuild(&mut self) -> Result<(), Errno> {
-        self.contents.forget_missing_interfaces(|interface, known| name(interface).is_ok_and(|name| name == known));
+        if let Some((failed, error)) = self.failure
+            && failed.elapsed() < RETRY_AFTER
+        {
+            return Err(error);
+        }
+        let _ = self.read_counters();
+        self.contents.expire(Instant::now());
+        self.contents.follow_interfaces(name);
+        let mut written = self.write();
+        // An interface may go at any time, which is no reason to leave the others without a fence.
+        while written.is_err() && self.contents.follow_interfaces(name) {
+            written = self.write();
+        }
+        self.stands = written.is_ok();
+        self.failure = written.err().map(|error| (Instant::now(), error));
+        if !self.stands {
+            let _ = self.delete();
+        }
+        written
+    }
+
+    fn write(&mut self) -> Result<(), Errno> {
         let mut batch = Batch::new();
-        self.contents.write(Ruleset { table: &self.table }, &mut batch);
-        let committed = self.connection.commit(batch);
-        self.stands = committed.is_ok();
-        committed
+        self.contents.write(self.ruleset(), |key, times| self.pulses.rest(key, times), &mut batch);
+        self.connection.commit(batch)?;
+        self.contents.remember_all(Instant::now());
+        self.heard.clear();
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<(), Errno> {
+        let mut batch = Batch::new();
+        self.ruleset().delete(&mut batch);
+        self.connection.commit(batch)
+    }
+
+    /// Whether the table has as much in it as it should.
+    fn is_whole(&mut self) -> Result<bool, Errno> {
+        if self.connection.count(self.ruleset().rules())? != self.contents.rules() {
+            return Ok(false);
+        }
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let routers = self.contents.routers.keys().filter(|key| key.family == family).count();
+            let addresses =
+                self.contents.addresses.keys().filter(|(_, address)| Family::of(*address) == family).count();
+            let [claims, releases] = self.ruleset().routers(family);
+            for (request, expected) in
+                [(claims, routers), (releases, routers), (self.ruleset().addresses(family), addresses)]
+            {
+                if self.connection.keys(request)?.len() != expected {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_counters(&mut self) -> Result<(), Errno> {
+        let counters = self.connection.counters(self.ruleset().counters())?;
+        let counters = counters.iter().filter_map(|(name, packets)| Some((Key::of_chain(name)?, *packets))).collect();
+        let heard = std::mem::replace(&mut self.heard, counters);
+        for (key, packets) in &self.heard {
+            let before = heard.get(key).copied().unwrap_or_default();
+            let more = packets.saturating_sub(before);
+            if more > 0 {
+                *self.untold.entry(*key).or_default() += more;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -267,6 +415,8 @@ fn lifetime(timeout: Duration) -> Duration {
     BROOM.max(timeout + AFTER_TIMEOUT)
 }
 
-fn name(interface: InterfaceIndex) -> Result<String, Errno> {
-    if_indextoname(interface.get()).map(|name| name.to_string_lossy().into_owned())
+/// The name that an interface has now; none if there is no such one, which `nix` takes for an empty name.
+fn name(interface: InterfaceIndex) -> Option<String> {
+    let name = if_indextoname(interface.get()).ok()?.to_string_lossy().into_owned();
+    (!name.is_empty()).then_some(name)
 }

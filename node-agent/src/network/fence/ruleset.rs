@@ -77,6 +77,11 @@ const VERDICT_LENGTH: u32 = 16;
 /// How many virtual routers can be alive: 255 on each of so many interfaces.
 const ALIVE_SIZE: u32 = 65_536;
 
+/// What [`Ruleset::add_interface`], [`Ruleset::add_guard`] and [`Ruleset::add_class`] make.
+pub(super) const RULES_OF_AN_INTERFACE: usize = 8;
+pub(super) const RULES_OF_A_GUARD: usize = 1;
+pub(super) const RULES_OF_A_CLASS: usize = 1;
+
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
@@ -177,6 +182,21 @@ impl Ruleset<'_> {
         self.dispatch_packets(batch, &input, &names, ETHERTYPE_IPV6, &solicitation, SOLICITATION_TARGET);
     }
 
+    /// Lets go of an interface, by whatever name it was watched.
+    pub(super) fn remove_interface(&self, batch: &mut Batch, interface: InterfaceIndex) {
+        self.remove_chain(batch, &format!("in-{interface}"));
+        self.remove_chain(batch, &format!("out-{interface}"));
+    }
+
+    fn remove_chain(&self, batch: &mut Batch, chain: &str) {
+        for (kind, name) in [(Kind::DeleteRule, 2), (Kind::DeleteChain, 3)] {
+            batch.push(kind, |attributes| {
+                attributes.text(1, self.table);
+                attributes.text(name, chain);
+            });
+        }
+    }
+
     fn new_base_chain(&self, batch: &mut Batch, chain: &str, hook: u32, device: &str) {
         batch.push(Kind::NewChain, |attributes| {
             attributes.text(1, self.table);
@@ -267,6 +287,17 @@ impl Ruleset<'_> {
         );
     }
 
+    /// A virtual router has no addresses any more, and never will.
+    pub(super) fn remove_guard(&self, batch: &mut Batch, key: Key) {
+        let chain = key.chain();
+        self.remove_chain(batch, &chain);
+        batch.push(Kind::DeleteObject, |object| {
+            object.text(1, self.table);
+            object.text(2, &chain);
+            object.number(3, COUNTER);
+        });
+    }
+
     fn new_rule(&self, batch: &mut Batch, chain: &str, expressions: &[Expression<'_>]) {
         batch.push(Kind::NewRule, |rule| {
             rule.text(1, self.table);
@@ -295,29 +326,29 @@ impl Ruleset<'_> {
 
     /// Nothing is kept alive for this long any more.
     pub(super) fn remove_class(&self, batch: &mut Batch, family: Family, timeout: Duration) {
-        for kind in [Kind::DeleteRule, Kind::DeleteChain] {
-            let name = if kind == Kind::DeleteRule { 2 } else { 3 };
-            batch.push(kind, |attributes| {
-                attributes.text(1, self.table);
-                attributes.text(name, &class(family, timeout));
-            });
-        }
+        self.remove_chain(batch, &class(family, timeout));
     }
 
-    /// The adverts of a virtual router keep it alive, each for this long; so does the last one, which has just left.
+    /// The adverts of a virtual router keep it alive, each for this long.
     pub(super) fn add_routers(&self, batch: &mut Batch, routers: &[(Key, Times)]) {
         self.dispatch_routers(batch, Kind::NewElements, routers);
+    }
+
+    /// For how long virtual routers are alive without another advert; none if they are not.
+    pub(super) fn set_rests(&self, batch: &mut Batch, rests: &[(Key, Option<Duration>)]) {
+        let alive: Vec<_> = rests.iter().filter_map(|(key, rest)| rest.map(|rest| (*key, Some(rest)))).collect();
         // One that is there from an earlier time would keep what is left of that, and to delete one that is not there is an
         // error.
-        for kind in [Kind::NewElements, Kind::DeleteElements, Kind::NewElements] {
+        let steps = [(Kind::NewElements, rests), (Kind::DeleteElements, rests), (Kind::NewElements, alive.as_slice())];
+        for (kind, rests) in steps {
             self.elements(
                 batch,
                 kind,
-                routers,
+                rests,
                 |(key, _)| Names::of(key.family).alive,
-                |(key, times), element| {
+                |(key, rest), element| {
                     write_value(1, element, &key.bytes());
-                    element.long_number(4, milliseconds(times.advert));
+                    element.long_number(4, milliseconds(rest.unwrap_or_default()));
                 },
             );
         }
@@ -396,10 +427,25 @@ impl Ruleset<'_> {
 
     /// Asks for the addresses of a family: their keys are for [`place`].
     pub(super) fn addresses(&self, family: Family) -> Vec<u8> {
+        self.members(Names::of(family).addresses)
+    }
+
+    /// Asks for the virtual routers of a family, once for adverts of each kind.
+    pub(super) fn routers(&self, family: Family) -> [Vec<u8>; 2] {
+        let names = Names::of(family);
+        [names.classes, names.releases].map(|map| self.members(map))
+    }
+
+    fn members(&self, set: &str) -> Vec<u8> {
         dump(Kind::GetElements, |request| {
             request.text(1, self.table);
-            request.text(2, Names::of(family).addresses);
+            request.text(2, set);
         })
+    }
+
+    /// Asks for all rules.
+    pub(super) fn rules(&self) -> Vec<u8> {
+        dump(Kind::GetRules, |request| request.text(1, self.table))
     }
 
     /// Asks how often packets were dropped.
@@ -433,6 +479,19 @@ impl Key {
     pub(super) fn chain(self) -> String {
         let family = if self.family == Family::Ipv4 { 4 } else { 6 };
         format!("router-{}-ipv{family}-{}", self.interface, self.virtual_router_id)
+    }
+
+    /// Whose chain, and counter, has this name.
+    pub(super) fn of_chain(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix("router-")?.split('-');
+        let interface = InterfaceIndex::new(parts.next()?.parse().ok()?);
+        let family = match parts.next()? {
+            "ipv4" => Family::Ipv4,
+            "ipv6" => Family::Ipv6,
+            _ => return None,
+        };
+        let virtual_router_id = parts.next()?.parse().ok()?;
+        parts.next().is_none().then_some(Self { interface, family, virtual_router_id })
     }
 
     /// As rules load it: the index of the interface, then the VRID in a register of its own.
@@ -503,5 +562,21 @@ impl Names {
 
     const fn of_address(address: IpAddr) -> Self {
         Self::of(if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_virtual_router_of_a_counter_is_told_by_its_name() {
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let key = Key { interface: InterfaceIndex::new(17), family, virtual_router_id: 51 };
+            assert_eq!(Key::of_chain(&key.chain()), Some(key));
+        }
+        for other in ["router-17-ipv4", "router-17-ipv5-51", "router-17-ipv4-256", "router-17-ipv4-51-1", "in-17"] {
+            assert_eq!(Key::of_chain(other), None, "{other}");
+        }
     }
 }
