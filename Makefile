@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone test unit search sim instructions soak replay fuzz suite suite-kubernetes figures bench bench-quick bench-build bench-core instructions-baseline crds fmt clean \
+.PHONY: help setup packages kubernetes build images images-reproducible demo demo-standalone chaos test unit search sim instructions soak replay fuzz suite suite-kubernetes figures bench bench-quick bench-build bench-core instructions-baseline crds fmt clean \
 	cluster cluster-down cluster-status cluster-kubectl \
 	lint lint-format lint-shell lint-house lint-clippy lint-docs lint-crds lint-deny
 
@@ -60,6 +60,11 @@ demo: export PROFILE := dev
 demo: kubernetes images ## a Kubernetes of three nodes, Holdfast on it, and everything that can go wrong (as root); cold: 20 minutes
 	cargo build -p holdfast-tests --bin holdfast-demo
 	$(TARGET_DIR)/debug/holdfast-demo
+
+chaos: CHAOS_PAGE ?= $(if $(ROWS),$(TARGET_DIR)/chaos/chaos,docs/chaos).md
+chaos: kubernetes images ## break everything on a Kubernetes of three nodes, and measure it, into docs/chaos.md (as root); ROWS='split impostor' for some
+	cargo build -p holdfast-tests --bin holdfast-chaos
+	$(TARGET_DIR)/debug/holdfast-chaos --records $(TARGET_DIR)/chaos --markdown $(CHAOS_PAGE) $(ROWS)
 
 demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts
 	cargo build -p holdfast-node-agent -p holdfast-tests --bin holdfast-agent --bin holdfast-demo-standalone
@@ -123,8 +128,11 @@ sim: SECONDS ?= 60
 sim: packages ## simulate random networks; SECONDS=60
 	$(SIMULATE) --seconds $(SECONDS)
 
+# Part of the names of tests that leave no processor to anybody: nothing that measures time runs beside them.
+suite: STARVES := gets_no_processor
 suite: build ## the lab: agents, keepalived and real packets in network namespaces (as root)
-	.ci/leaves-nothing cargo test --no-fail-fast -p holdfast-tests --lib --bins --test lab --test suite
+	.ci/leaves-nothing cargo test --no-fail-fast -p holdfast-tests --lib --bins --test lab --test suite -- --skip $(STARVES)
+	.ci/leaves-nothing cargo test -p holdfast-tests --test suite $(STARVES) -- --test-threads 1
 
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
 	PROFILE=dev .ci/images $(TARGET_DIR)/images

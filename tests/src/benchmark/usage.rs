@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
 use super::samples::count;
+use crate::lab::memory;
 
 /// Time on a processor of all threads of these processes.
 pub(super) fn processor_time(processes: &[Pid]) -> Result<Duration> {
@@ -39,16 +40,10 @@ pub(super) fn percent(earlier: Duration, later: Duration, begun: Instant) -> f64
 pub(super) fn resident(processes: &[Pid]) -> Result<f64> {
     let mut sum = 0.0;
     for pid in processes {
-        let path = format!("/proc/{pid}/status");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        sum += count(resident_kibibytes(&text).with_context(|| format!("{path} has no VmRSS"))?) / 1_024.0;
+        let kibibytes = usize::try_from(memory::resident(*pid)? >> 10)?;
+        sum += count(kibibytes) / 1_024.0;
     }
     Ok(sum)
-}
-
-fn resident_kibibytes(status: &str) -> Option<usize> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -59,8 +54,6 @@ mod tests {
     fn the_kernels_accounts_are_read() {
         assert_eq!(first_nanoseconds("1500000 20 3\n"), Some(Duration::from_micros(1_500)));
         assert_eq!(first_nanoseconds(""), None);
-        assert_eq!(resident_kibibytes("VmPeak:\t  99 kB\nVmRSS:\t    3312 kB\n"), Some(3_312));
-        assert_eq!(resident_kibibytes("Name: x\n"), None);
     }
 
     #[test]

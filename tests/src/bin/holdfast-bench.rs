@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use holdfast_tests::benchmark::{self, Output, Settings, Subject};
-use holdfast_tests::demo::guard;
+use holdfast_tests::guard;
 
 /// Measures failovers, memory and processor time of both programs on the same work. Needs root, and keepalived.
 #[derive(Debug, Parser)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 use holdfast_crds::DurationString;
-use holdfast_tests::demo::guard;
 use holdfast_tests::demo_standalone;
+use holdfast_tests::guard;
 
 /// Three nodes hold the addresses of docs/examples/classic while everything is done to them. Needs root.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use holdfast_tests::demo::{self, guard};
+use holdfast_tests::{demo, guard};
 
 /// Starts a Kubernetes of three nodes in namespaces of this machine, installs Holdfast, breaks everything, and removes it all.
 #[derive(Debug, Parser)]

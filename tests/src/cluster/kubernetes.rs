@@ -241,6 +241,12 @@ impl Cluster {
         self.nodes.get_mut(index).context("an index of a node")?.boot(&self.lan, &numbers, &common)
     }
 
+    /// Gives a node the addresses and routes again that it has booted with, after somebody has removed them.
+    pub fn restore_addresses(&self, name: &str) -> Result<()> {
+        let numbers: Vec<u8> = (FIRST_NODE..).take(NODES.into()).collect();
+        self.node(name)?.restore_addresses(&numbers)
+    }
+
     /// Pulls the cable of a node, or of any other host of the LAN: its interface loses the carrier.
     pub fn link_down(&self, name: &str) -> Result<()> {
         self.lan.cut_carrier(self.node(name)?.host()?)

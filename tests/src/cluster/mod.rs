@@ -14,6 +14,7 @@
 //! | `member`, `gate` | a node of the lab whose agent asks an API server, and its way there, which can be cut |
 //! | `throttle` | a user whose requests the API server has no time for |
 //! | `audit` | the requests that the API server has answered, by user |
+//! | `sightings` | the statuses of the VirtualIPs, as everybody can see them, and when |
 //! | `crds`, `agent_identity`, `wait` | what tests put in, and awaiting what comes of it |
 //! | `played_agent` | a node's agent as far as the API server can tell |
 //! | `developer` | a cluster that stays, for a person to play with |
@@ -46,6 +47,7 @@ mod pod_images;
 mod programs;
 mod release;
 mod server;
+mod sightings;
 mod throttle;
 pub mod wait;
 
@@ -60,4 +62,5 @@ pub use operator::{NAMESPACE, Operator};
 pub use played_agent::{PlayedAgent, Report};
 pub use programs::Programs;
 pub use release::Release;
+pub use sightings::{Sighting, Sightings, Statuses, is_whole};
 pub use throttle::Throttle;

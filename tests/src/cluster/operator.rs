@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::access::Access;
-use crate::lab::{scratch, wait};
+use crate::lab::{memory, scratch, wait};
 
 /// The namespace of the installation.
 pub const NAMESPACE: &str = "holdfast";
@@ -75,10 +75,7 @@ impl Operator {
 
     /// The memory that it occupies now, in bytes.
     pub fn resident_memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).context("cannot read its memory")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("no number")?;
-        Ok(kibibytes << 10)
+        memory::resident(self.pid())
     }
 
     /// What it has logged.

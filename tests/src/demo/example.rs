@@ -13,7 +13,7 @@ const WEB_CONTENT: &str = include_str!("../../../docs/examples/web-daemonset.yam
 
 /// The web server with another image. There is no registry here, and the image that is here wants to be told its port and its
 /// node.
-pub(super) fn web_with(image: &str) -> Result<String> {
+pub(crate) fn web_with(image: &str) -> Result<String> {
     let mut manifest: Value = serde_saphyr::from_str(WEB_CONTENT).context("the example is no YAML")?;
     let container = manifest.pointer_mut("/spec/template/spec/containers/0").and_then(Value::as_object_mut);
     let container = container.context("the example has no container")?;

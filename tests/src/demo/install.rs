@@ -8,9 +8,8 @@ use serde_json::json;
 use super::bounds::{FIRST_READY, INSTALLED, PATIENCE};
 use super::outcome::{Outcome, Outcomes, time};
 use super::scene::{NAME, Scene};
-use super::sightings::is_whole;
 use super::{example, scene};
-use crate::cluster::Release;
+use crate::cluster::{Release, is_whole};
 
 /// `helm install`, until everything runs.
 pub(super) fn install(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
@@ -42,7 +41,7 @@ pub(super) fn apply(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()> {
     scene.kubectl(&format!("wait --for=condition=Ready virtualip/{NAME} --timeout=60s"))?;
     let took = applied.elapsed();
     let master = scene.master_other_than(&[])?;
-    scene.sightings.wait_for("the status is whole", applied, PATIENCE, |status| is_whole(status, &master, 2))?;
+    scene.sightings.wait_for(NAME, "the status is whole", applied, PATIENCE, |status| is_whole(status, &master, 2))?;
     show(scene)?;
     scene.page()?;
     outcomes.add(Outcome {

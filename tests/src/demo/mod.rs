@@ -3,10 +3,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `guard` | the process around a demo that cleans up, however it ends |
 //! | `scene` | the cluster, Holdfast in it, who holds the address, and what is printed |
 //! | `example` | the manifests of `docs/examples`, as they are applied |
-//! | `sightings` | the status of the VirtualIP, as everybody can see it, and when |
 //! | `takeover` | what the client saw of an address whose master was lost |
 //! | `install`, `moves`, `crash`, `outage`, `uninstall` | the story, one file a chapter |
 //! | `bounds` | what is promised, in numbers |
@@ -15,18 +13,17 @@
 mod bounds;
 mod crash;
 mod example;
-pub mod guard;
 mod install;
 mod moves;
 mod outage;
 pub(crate) mod outcome;
 mod scene;
-mod sightings;
 mod takeover;
 mod uninstall;
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::example::web_with;
 use self::outcome::Outcomes;
 use self::scene::Scene;
 use crate::cluster::lock::{self, Holder};

@@ -25,7 +25,8 @@ pub(super) fn visit_every_node(scene: &mut Scene, outcomes: &mut Outcomes) -> Re
         scene.kubectl(&format!("annotate virtualip {NAME} --overwrite holdfast.dev/prefer-node={node}"))?;
         scene.settle(&prober, node, asked)?;
         let is_told = |status: &VirtualIPStatus| status.master.as_ref() == Some(node);
-        named.push((asked, scene.sightings.wait_for(&format!("kubectl names {node}"), asked, PATIENCE, is_told)?));
+        named
+            .push((asked, scene.sightings.wait_for(NAME, &format!("kubectl names {node}"), asked, PATIENCE, is_told)?));
         served.push(scene.page()?);
     }
     scene.kubectl("get virtualips -o wide")?;

@@ -6,10 +6,9 @@ use anyhow::{Result, ensure};
 
 use super::bounds::{PATIENCE, TRUE_AGAIN};
 use super::outcome::{Outcome, Outcomes, time};
-use super::scene::Scene;
-use super::sightings::is_whole;
+use super::scene::{NAME, Scene};
 use super::takeover;
-use crate::cluster::Component;
+use crate::cluster::{Component, is_whole};
 use crate::lab::{http, wait};
 
 /// The program in the pods of each.
@@ -84,9 +83,10 @@ pub(super) fn come_back(scene: &mut Scene, outcomes: &mut Outcomes) -> Result<()
     let master = scene.master_other_than(&[])?;
     let started = Instant::now();
     scene.cluster.api_mut().start_component(Component::ApiServer)?;
-    let back = scene.sightings.wait_for("the API server answers", started, PATIENCE, |_| true)?;
+    let back = scene.sightings.wait_for(NAME, "the API server answers", started, PATIENCE, |_| true)?;
     println!("\nThe API server is started, and answers after {}.", time(back.duration_since(started)));
-    let told = scene.sightings.wait_for("the status is true", back, PATIENCE, |status| is_whole(status, &master, 2))?;
+    let told =
+        scene.sightings.wait_for(NAME, "the status is true", back, PATIENCE, |status| is_whole(status, &master, 2))?;
     scene.kubectl("get virtualips -o wide")?;
     scene.kubectl("get events --field-selector=involvedObject.kind=VirtualIP")?;
     for component in CONTROL_PLANE.into_iter().skip(1) {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::bounds::PATIENCE;
-use super::sightings::Sightings;
-use crate::cluster::Release;
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{Cluster, Node, Release, Sightings};
 use crate::lab::{Prober, addresses, http, wait};
 
 /// The repository, from which everything is run as a user would.
@@ -49,7 +47,7 @@ impl Scene {
         let began = Instant::now();
         let cluster = Cluster::up()?;
         println!("Ready after {:.1} s.", began.elapsed().as_secs_f32());
-        let scene = Self { sightings: Sightings::start(cluster.api().admin(), NAME), release: None, cluster };
+        let scene = Self { sightings: Sightings::start(cluster.api().admin()), release: None, cluster };
         scene.kubectl("get nodes -o wide")?;
         Ok(scene)
     }

@@ -7,7 +7,7 @@
 //! | `steps` | the story, one function a step |
 //! | `bounds` | what the protocol promises, in numbers |
 //!
-//! The process around it and the table at its end are those of [`crate::demo`].
+//! The table at its end is that of [`crate::demo`].
 
 mod bounds;
 mod cluster;

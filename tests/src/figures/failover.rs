@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::scene::{self, AT_ONCE};
-use super::table::{Figure, time};
+use super::table::{Figure, size, time};
 use super::{requests, watching};
 use crate::cluster::{ApiServer, Member, NAMESPACE, Operator};
-use crate::lab::Lan;
+use crate::lab::{Lan, memory};
 
 /// The nodes, the best first: name and priority.
 const NODES: [(&str, u8); 3] = [("node-a", 200), ("node-b", 150), ("node-c", 100)];
@@ -51,7 +51,7 @@ pub(super) async fn measure() -> Result<Vec<Figure>> {
     }
     let vips: Api<VirtualIP> = Api::all(client.clone());
     hold_all(&vips).await?;
-    let mut figures = idle(&server).await?;
+    let mut figures = idle(&server, &members).await?;
     figures.extend(power_off(&server, &client, &lan, &mut members).await?);
     Ok(figures)
 }
@@ -76,11 +76,12 @@ fn master(vip: &VirtualIP) -> Option<&str> {
     vip.status.as_ref()?.master.as_deref()
 }
 
-async fn idle(server: &ApiServer) -> Result<Vec<Figure>> {
+async fn idle(server: &ApiServer, members: &[Member]) -> Result<Vec<Figure>> {
     let users: Vec<&str> = NODES.iter().map(|(name, _)| *name).chain([OPERATOR]).collect();
     requests::settle(server.audit(), &users, QUIET, LIMIT).await?;
     eprintln!("nothing happens for {} s", IDLE.as_secs());
     let mark = server.audit().mark()?;
+    let before = memory_of_agents(members)?;
     sleep(IDLE).await;
     let asked = server.audit().since(mark)?;
     let title = format!("idle, {} VirtualIPs on {} nodes, in {} s", scene::OF_A_RACK, NODES.len(), IDLE.as_secs());
@@ -91,7 +92,14 @@ async fn idle(server: &ApiServer) -> Result<Vec<Figure>> {
             format!("{title}: requests of the operator"),
             requests::by_kind(asked.iter().filter(|request| request.user == OPERATOR)),
         ),
+        Figure::new(format!("{title}: memory of the agents, the master first"), before),
+        Figure::new(format!("{title}: the same afterwards"), memory_of_agents(members)?),
     ])
+}
+
+fn memory_of_agents(members: &[Member]) -> Result<String> {
+    let resident = members.iter().map(|member| Ok(size(memory::resident(member.agent()?.pid())?)));
+    Ok(resident.collect::<Result<Vec<_>>>()?.join(", "))
 }
 
 fn is_agent(user: &str) -> bool {

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, bail};
 
 use super::frame::{ARP, Frame, ICMPV6, VRRP};
 use super::namespace::Namespace;
+use super::packet_filter::PacketFilter;
 use super::packet_socket::PacketSocket;
 
 /// A running capture.
@@ -42,6 +43,12 @@ impl Capture {
     pub fn with_filter(namespace: &Namespace, interface: &str, wanted: fn(&Frame) -> bool) -> Result<Self> {
         let socket = namespace.run(|| PacketSocket::open(interface))?;
         Ok(Self::of_socket(socket, wanted))
+    }
+
+    /// Records VRRP, ARP and neighbour discovery, and is not woken up by anything else.
+    pub fn of_election(namespace: &Namespace, interface: &str) -> Result<Self> {
+        let socket = namespace.run(|| PacketSocket::open_filtered(interface, &PacketFilter::election()))?;
+        Ok(Self::of_socket(socket, belongs_to_an_election))
     }
 
     /// Records ARP that arrives, and disturbs nobody where thousands of other frames pass.

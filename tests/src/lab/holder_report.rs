@@ -57,6 +57,19 @@ impl HolderReport {
         first.map(|round| round.asked.duration_since(event))
     }
 
+    /// The stations that answered the last question before a moment; `None` if none was asked within a period before it.
+    pub fn answering_at(&self, moment: Instant) -> Option<&BTreeSet<Mac>> {
+        let after = self.rounds.partition_point(|round| round.asked <= moment);
+        let round = self.rounds.get(after.checked_sub(1)?)?;
+        (moment.duration_since(round.asked) < self.period * 2).then_some(&round.holders)
+    }
+
+    /// The first round, and each in which others answered than in the one before.
+    pub fn changes(&self) -> impl Iterator<Item = &Round> {
+        let mut last = None;
+        self.rounds.iter().filter(move |round| last.replace(&round.holders) != Some(&round.holders))
+    }
+
     /// Rounds asked.
     pub fn rounds(&self) -> usize {
         self.rounds.len()

@@ -15,6 +15,7 @@ use super::holder_report::{HolderReport, Round};
 use super::host::Host;
 use super::mac::Mac;
 use super::pace::{self, Pace};
+use super::packet_filter::PacketFilter;
 use super::packet_socket::PacketSocket;
 use super::wait;
 
@@ -39,7 +40,8 @@ struct Shared {
 impl Holders {
     /// Starts to ask for `target` on `eth0` of `host`.
     pub fn watch(host: &Host, target: IpAddr) -> Result<Self> {
-        let socket = host.namespace().run(|| PacketSocket::open("eth0"))?;
+        let wanted = PacketFilter::resolution_of(target);
+        let socket = host.namespace().run(|| PacketSocket::open_filtered("eth0", &wanted))?;
         let question = question(host, target);
         let running = AtomicBool::new(true);
         let shared = Arc::new(Shared { target, socket, rounds: Mutex::default(), running });

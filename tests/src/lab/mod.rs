@@ -8,12 +8,13 @@
 //! | `lan`, `fault`, `host` | a bridge, the hosts attached to it, and everything that can go wrong between them |
 //! | `process`, `log` | a program in a namespace, its signals, its exit and what it printed |
 //! | `mac`, `frame`, `checksum`, `craft` | Ethernet frames: read and written |
-//! | `packet_socket`, `capture` | frames as they were on the wire, with the kernel's timestamps |
+//! | `packet_socket`, `packet_filter`, `capture`, `pcap` | frames as they were on the wire, with the kernel's timestamps; as a file |
 //! | `pace`, `echo`, `probe`, `probe_report` | the client that asks a VIP every millisecond, and what it lost |
 //! | `echo_sweep` | a client that asks many VIPs in turn |
 //! | `holders`, `holder_report` | who answers for a VIP, as a second host sees it |
 //! | `stall` | how long the machine itself holds everybody up |
 //! | `addresses`, `address_message` | addresses of a node's interface, and the moment at which they come and go |
+//! | `http_probe` | a client that asks a web server many times a second |
 //! | `http` | a client and a server that answers as a test wants |
 //! | `keepalived`, `nginx`, `agent`, `agent_status` | the programs |
 //!
@@ -35,15 +36,19 @@ pub mod holder_report;
 pub mod holders;
 pub mod host;
 pub mod http;
+pub mod http_probe;
 mod init;
 pub mod keepalived;
 pub mod lan;
 pub mod log;
 pub mod mac;
+pub mod memory;
 pub mod namespace;
 pub mod nginx;
 pub mod pace;
+pub mod packet_filter;
 pub mod packet_socket;
+pub mod pcap;
 pub mod probe;
 pub mod probe_report;
 pub mod process;

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
 use nix::sched::{CloneFlags, setns};
@@ -65,6 +65,18 @@ impl Namespace {
         };
         let joined = thread::scope(|scope| scope.spawn(on_thread).join());
         joined.map_err(|_| anyhow!("a thread in {} panicked", self.name))?
+    }
+
+    /// Runs `work` on a thread that stays inside the network namespace for as long as it takes.
+    pub fn spawn_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<JoinHandle<Result<T>>> {
+        let network = self.network.try_clone().context("cannot copy the handle of a namespace")?;
+        Ok(thread::spawn(move || {
+            setns(&network, CloneFlags::CLONE_NEWNET).context("cannot enter a namespace")?;
+            work()
+        }))
     }
 
     /// Starts a program inside all namespaces. It dies with the returned handle.

@@ -13,6 +13,7 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::frame::{Direction, Frame};
+use super::packet_filter::PacketFilter;
 
 /// `ETH_P_ALL`: frames of every protocol, also those that leave.
 const EVERY_PROTOCOL: u16 = 0x0003;
@@ -62,6 +63,13 @@ impl PacketSocket {
         setsockopt(&socket, ReceiveTimestampns, &true).context("cannot ask for timestamps")?;
         socket.set_read_timeout(Some(RECEIVE_TIMEOUT)).context("cannot set a receive timeout")?;
         Ok(Self { socket, interface: address })
+    }
+
+    /// As [`PacketSocket::open`], for the frames that a filter lets pass; at the beginning there may be others.
+    pub fn open_filtered(interface: &str, filter: &PacketFilter) -> Result<Self> {
+        let opened = Self::open(interface)?;
+        opened.socket.attach_filter(&filter.program()).context("cannot attach a filter")?;
+        Ok(opened)
     }
 
     /// The next frame; `None` if none came for a short while.

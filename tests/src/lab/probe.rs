@@ -16,6 +16,7 @@ use super::echo::{self, Identifier};
 use super::frame::Frame;
 use super::host::Host;
 use super::pace::{self, Pace};
+use super::packet_filter::PacketFilter;
 use super::packet_socket::PacketSocket;
 use super::probe_report::{Answer, Probe, ProbeReport, TOO_LATE};
 use super::wait;
@@ -47,8 +48,7 @@ struct Shared {
 impl Prober {
     /// Starts to probe `target` from `client`'s `eth0`.
     pub fn start(client: &Host, target: IpAddr) -> Result<Self> {
-        let (requests, answers) =
-            client.namespace().run(|| Ok((request_socket(target)?, PacketSocket::open("eth0")?)))?;
+        let (requests, answers) = client.namespace().run(|| Ok((request_socket(target)?, answer_socket(target)?)))?;
         let shared = Arc::new(Shared {
             target,
             identifier: Identifier::unique(),
@@ -67,6 +67,16 @@ impl Prober {
         let mut prober = Self::start(client, target)?;
         prober.wait_for_answer_of(node, prober.counted_from, timeout)?;
         // What was lost before is not a loss but the time that the first resolution of the address took.
+        prober.counted_from = Instant::now();
+        Ok(prober)
+    }
+
+    /// Starts to probe and waits until anybody answers. The report begins there.
+    pub fn start_answered(client: &Host, target: IpAddr, timeout: Duration) -> Result<Self> {
+        let mut prober = Self::start(client, target)?;
+        wait::until(&format!("somebody answers for {target}"), timeout, || {
+            Ok(prober.shared.lock().iter().rev().any(|probe| probe.in_time().is_some()))
+        })?;
         prober.counted_from = Instant::now();
         Ok(prober)
     }
@@ -160,6 +170,10 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Vec<Probe>> {
         self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn answer_socket(target: IpAddr) -> Result<PacketSocket> {
+    PacketSocket::open_filtered("eth0", &PacketFilter::from(target))
 }
 
 fn request_socket(target: IpAddr) -> Result<Socket> {

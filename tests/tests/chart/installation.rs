@@ -124,8 +124,8 @@ fn an_installation_serves_is_upgraded_without_a_loss_and_goes_without_a_trace() 
     let master = hold(&cluster, "served", SERVED)?;
     assert_eq!(holders(&cluster, SERVED)?, std::slice::from_ref(&master));
     assert_eq!(fenced(&cluster)?.len(), 3, "the rights of a pod are enough");
-    let config = get(&cluster, &["nodeconfig", &master])?;
-    assert_eq!(config["status"]["virtualRouters"][0]["fencing"], "Overlap");
+    let told = "--for=jsonpath={.status.virtualRouters[0].fencing}=Overlap";
+    kubectl(&cluster, &["wait", told, &format!("nodeconfig/{master}"), "--timeout=60s"])?;
     let table = kubectl(&cluster, &["get", "virtualips"])?;
     assert!(table.lines().any(|line| line.starts_with("served") && line.contains(&master)), "{table}");
 

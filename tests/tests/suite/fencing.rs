@@ -2,18 +2,20 @@
 
 use std::net::IpAddr;
 use std::process::Command;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use holdfast_tests::lab::agent_status::VirtualRouterStatus;
 use holdfast_tests::lab::holder_report::HolderReport;
-use holdfast_tests::lab::{Holders, Host, ProbeReport, Prober, wait};
+use holdfast_tests::lab::process::Process;
+use holdfast_tests::lab::{Holders, Host, ProbeReport, Prober, addresses, wait};
 use nix::sys::signal::Signal;
 
 use crate::support::duo::{Duo, VIP};
 use crate::support::manifest::web;
 use crate::support::mode::{Mode, in_modes};
-use crate::support::timing::{INTERVAL, LONG, master_down, noise_since};
+use crate::support::timing::{INTERVAL, LONG, NOISE, master_down, noise_since};
 
 /// What the kernel's ticks and the distance between two questions add.
 const TOLERANCE: Duration = Duration::from_millis(50);
@@ -177,4 +179,115 @@ fn the_mode_is_shown_and_changed_while_the_address_is_held() -> Result<()> {
     }
     assert_eq!(prober.stop()?.lost(), 0);
     Ok(())
+}
+
+/// Programs that leave no processor to ordinary ones: real-time programs below the lab's probes and the other agents. They end
+/// with their handle, and after two seconds of computing in any case.
+struct Hogs {
+    _processes: Vec<Process>,
+}
+
+impl Hogs {
+    fn start(host: &Host) -> Result<Self> {
+        let hog = |number| {
+            let mut command = Command::new("chrt");
+            command.args(["--rr", "5", "sh", "-c", "ulimit -t 2; while :; do :; done"]);
+            host.spawn(&format!("hog {number}"), command)
+        };
+        let processes = (0..available_parallelism()?.get()).map(hog).collect::<Result<_>>()?;
+        Ok(Self { _processes: processes })
+    }
+}
+
+/// Starves the master's agent until its successor has been seen for a while.
+fn starve(spec: &str) -> Result<Seen> {
+    let mut duo = Duo::new(&[web(&format!("preemption: {{mode: Never}}\n{spec}"))])?;
+    duo.a.home.add_argument("--realtime=off");
+    duo.a.start_as("MASTER")?;
+    duo.b.start_as("BACKUP")?;
+    let stale = duo.lan.client("stale")?;
+    never_ask_again(&stale, VIP, &duo.a.host)?;
+    let (prober, stale) = (duo.probe()?, Prober::start_at(&stale, VIP, &duo.a.host, LONG)?);
+    let watched = Instant::now();
+    let holders = Holders::watch(&duo.observer, VIP)?;
+    holders.wait_for(duo.a.host.mac(), watched, LONG)?;
+    let at = Instant::now();
+    let hogs = Hogs::start(&duo.client)?;
+    holders.wait_for(duo.b.host.mac(), at, LONG)?;
+    std::thread::sleep(INTERVAL * 5);
+    drop(hogs);
+    duo.a.wait_for("web", "BACKUP")?;
+    Ok(Seen { at, client: prober.stop()?, stale: stale.stop()?, holders: holders.stop()?, duo })
+}
+
+#[test]
+fn an_agent_that_gets_no_processor_is_silenced_soon_after_its_successor_answers() -> Result<()> {
+    let seen = starve("")?;
+    assert!(seen.holders.moved(seen.at, seen.duo.a.host.mac(), seen.duo.b.host.mac()), "{}", seen.holders);
+    assert!(seen.holders.longest_with_two() <= INTERVAL + TOLERANCE + NOISE, "{}", seen.holders);
+    let answered = seen.stale.answered_until(seen.at, &seen.duo.a.host);
+    assert!(answered <= INTERVAL * 4 + TAKEOVER + TOLERANCE + NOISE, "{answered:?}");
+    wait::until("what was dropped is told", LONG, || Ok(seen.duo.a.counter("fence_dropped_packets")? > 0))
+}
+
+#[test]
+fn with_strict_fencing_an_agent_that_gets_no_processor_is_silenced_before_its_successor_answers() -> Result<()> {
+    let seen = starve(STRICT)?;
+    assert!(seen.holders.moved(seen.at, seen.duo.a.host.mac(), seen.duo.b.host.mac()), "{}", seen.holders);
+    assert_eq!(seen.holders.longest_with_two(), Duration::ZERO, "{}", seen.holders);
+    let answered = seen.stale.answered_until(seen.at, &seen.duo.a.host);
+    assert!(answered <= INTERVAL * 5 / 2 + TOLERANCE + NOISE, "{answered:?}");
+    Ok(())
+}
+
+#[test]
+fn the_interval_is_changed_while_the_address_is_held_and_nothing_is_lost() -> Result<()> {
+    let duo = Duo::elected(&[web("")])?;
+    let prober = duo.probe()?;
+    for (interval, timeout) in [("1s", "4040ms"), ("100ms", "440ms"), ("2s", "8040ms"), ("500ms", "2040ms")] {
+        duo.write_manifest("manifest.yaml", &web("").replace("100ms", interval))?;
+        wait::until("the kernel waits for adverts that come as often", LONG, || {
+            Ok(rules(&duo.a.host)?.contains(&format!("ipv4-for-{timeout}")))
+        })?;
+        std::thread::sleep(INTERVAL * 8);
+    }
+    let report = prober.stop()?;
+    assert_eq!(report.lost(), 0, "{report}");
+    assert_eq!(duo.a.router("web")?.transitions, 1);
+    Ok(())
+}
+
+/// Kills the master's agent. Its kernel must fall silent.
+fn is_silenced(duo: &mut Duo, interface: &str) -> Result<()> {
+    let stale = duo.lan.client("stale")?;
+    never_ask_again(&stale, VIP, &duo.a.host)?;
+    let (prober, stale) = (duo.probe()?, Prober::start_at(&stale, VIP, &duo.a.host, LONG)?);
+    let event = duo.a.kill()?;
+    prober.wait_for_answer_of(&duo.b.host, event, LONG)?;
+    std::thread::sleep(INTERVAL * 5);
+    ensure!(addresses::has(&duo.a.host, interface, VIP)?, "only the fence silences it");
+    let answered = stale.stop()?.answered_until(event, &duo.a.host);
+    assert!(answered <= INTERVAL * 4 + TAKEOVER + TOLERANCE + noise_since(event), "{answered:?}");
+    Ok(())
+}
+
+#[test]
+fn an_agent_is_silenced_on_an_interface_that_was_renamed_while_it_was_master() -> Result<()> {
+    let mut duo = Duo::elected(&[web("preemption: {mode: Never}\n")])?;
+    duo.a.host.namespace().ip("link set eth0 name uplink")?;
+    let is_there = |router: &VirtualRouterStatus| router.interface.as_deref() == Some("uplink");
+    duo.a.wait_until("it knows the new name", LONG, |status| status.every("web", is_there))?;
+    assert_eq!(duo.a.router("web")?.state, "MASTER");
+    is_silenced(&mut duo, "uplink")
+}
+
+#[test]
+fn an_agent_is_silenced_on_an_interface_that_took_the_place_of_another() -> Result<()> {
+    let mut duo = Duo::elected(&[web("interface: eth0\n")])?;
+    duo.a.host.namespace().ip("link delete eth0")?;
+    duo.a.wait_for("web", "FAULT")?;
+    duo.lan.attach(&duo.a.host, "eth0")?;
+    duo.a.wait_for("web", "MASTER")?;
+    duo.b.wait_for("web", "BACKUP")?;
+    is_silenced(&mut duo, "eth0")
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
 
 use self::configuration::{Common, pod_network};
 use crate::lab::{Host, Lan, Process, wait};
@@ -15,13 +16,13 @@ use crate::lab::{Host, Lan, Process, wait};
 /// Runs on the node; see there.
 const BOOT: &str = include_str!("boot.sh");
 
-/// `$1` is the name of a program: as many signals are sent as it has processes, and their number is printed. The kernel keeps
-/// 15 characters of the name.
-const KILL: &str = r#"
+/// `$1` is the name of a program and `$2` that of a signal: as many are sent as it has processes, and their number is printed.
+/// The kernel keeps 15 characters of a program's name.
+const SIGNAL: &str = r#"
 count=0
 for process in /proc/[0-9]*; do
     if [ "$(cat "$process/comm" 2>/dev/null)" = "$(printf %.15s "$1")" ]; then
-        kill -KILL "${process#/proc/}" && count=$((count + 1))
+        kill -s "$2" "${process#/proc/}" && count=$((count + 1))
     fi
 done
 echo "$count"
@@ -74,6 +75,17 @@ impl Node {
         Ok(())
     }
 
+    /// Its own addresses on the LAN, and its routes, as after a boot.
+    pub(super) fn restore_addresses(&self, others: &[u8]) -> Result<()> {
+        let host = self.host()?;
+        let (ipv4, ipv6, link_local) = (host.ipv4(), host.ipv6(), host.link_local());
+        let addresses = format!(
+            "addr replace {ipv4}/24 brd + dev eth0\naddr replace {link_local}/64 dev eth0 nodad\n\
+             addr replace {ipv6}/64 dev eth0 nodad\n"
+        );
+        host.namespace().ip_batch(&(addresses + &routes(self.number, others).replace("route add", "route replace")))
+    }
+
     /// Takes its power: every program dies, memory and addresses are lost, the link is gone. Nothing is said to anybody.
     pub(super) fn power_off(&mut self, lan: &Lan) -> Result<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
@@ -89,6 +101,11 @@ impl Node {
     /// Its name, which is also the name of the Node object.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The number of its host, also without power.
+    pub fn number(&self) -> u8 {
+        self.number
     }
 
     /// True while it has power.
@@ -111,9 +128,14 @@ impl Node {
         self.var_lib().join("kubelet/manifests")
     }
 
+    /// What is `/var/log` on the node.
+    pub fn logs(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
     /// The log of one of its programs, from its first boot on.
     pub fn log(&self, program: &str) -> PathBuf {
-        self.folder.join("log").join(format!("{program}.log"))
+        self.logs().join(format!("{program}.log"))
     }
 
     /// Runs a short program of this machine on the node, and collects what it wrote.
@@ -121,14 +143,20 @@ impl Node {
         self.host()?.namespace().output(command)
     }
 
+    /// Sends a signal to every process of the node that runs `program`, and returns their number.
+    pub fn signal(&self, program: &str, signal: Signal) -> Result<usize> {
+        let name = signal.as_str().trim_start_matches("SIG");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", SIGNAL, "signal", program, name]);
+        let output = self.output(command)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().with_context(|| format!("cannot send {signal} to {program} on {}: {output:?}", self.name))
+    }
+
     /// Kills every process of the node that runs `program` (SIGKILL), and returns their number. What belongs to the node's
     /// system (containerd, kubelet, kube-proxy) starts again after a second, a container by its restart policy.
     pub fn kill(&self, program: &str) -> Result<usize> {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", KILL, "kill", program]);
-        let output = self.output(command)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.trim().parse().with_context(|| format!("cannot kill {program} on {}: {output:?}", self.name))
+        self.signal(program, Signal::SIGKILL)
     }
 
     /// Loads an image from an OCI archive. Waits for containerd if the node boots.

@@ -1,5 +1,5 @@
-//! The process around the demo. Namespaces, processes and folders outlive a process that is interrupted or killed in the
-//! middle of a step, so the story is told by a child, and its parent does nothing but wait and clean up.
+//! The process around a program that makes namespaces, processes and folders: they outlive one that is interrupted or killed
+//! in the middle of a step, so a child does the work, and its parent does nothing but wait and clean up.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode};
@@ -19,9 +19,9 @@ use crate::lab::{sweep, wait};
 const DEATH: Duration = Duration::from_secs(20);
 
 /// Tells the child that it is one.
-const INNER: &str = "HOLDFAST_DEMO_INNER";
+const INNER: &str = "HOLDFAST_INNER";
 
-/// Whether this process is the child that tells the story.
+/// Whether this process is the child that does the work.
 pub fn is_inner() -> bool {
     std::env::var_os(INNER).is_some()
 }
@@ -40,13 +40,13 @@ fn awaited_signals() -> SigSet {
 pub fn run() -> Result<ExitCode> {
     // What the child started falls to this process when the child is killed.
     prctl::set_child_subreaper(true).context("cannot adopt orphans")?;
-    let folder = tempfile::Builder::new().prefix("hf-demo-").tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::Builder::new().prefix("hf-guard-").tempdir().context("cannot make a temporary folder")?;
     let signals = awaited_signals();
     signals.thread_block().context("cannot block signals")?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program lies")?);
     command.args(std::env::args_os().skip(1)).env(INNER, "1").env("TMPDIR", folder.path());
     // A group of its own: Ctrl-C reaches the parent, which then ends the child.
-    let mut child = command.process_group(0).spawn().context("cannot start the demo")?;
+    let mut child = command.process_group(0).spawn().context("cannot start the program")?;
     let pid = Pid::from_raw(i32::try_from(child.id()).context("a process id too large")?);
     thread::spawn(move || {
         if let Ok(signal) = signals.wait() {
@@ -56,7 +56,7 @@ pub fn run() -> Result<ExitCode> {
         }
     });
     let code = exit_code(&mut child)?;
-    remove_leftovers().context("cannot remove what the demo left behind")?;
+    remove_leftovers().context("cannot remove what it left behind")?;
     folder.close().context("cannot remove the temporary folder")?;
     Ok(code)
 }
@@ -76,7 +76,7 @@ fn reap() -> nix::Result<()> {
 }
 
 fn exit_code(child: &mut Child) -> Result<ExitCode> {
-    let status = child.wait().context("cannot wait for the demo")?;
+    let status = child.wait().context("cannot wait for the program")?;
     let code = status.code().or_else(|| status.signal().map(|_| 130)).unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
