@@ -85,6 +85,30 @@ impl Group {
         if scheduled > now {
             member.timers.set(MemberTimer::Advert, scheduled);
         }
+        self.advertise_in_step(now, index, actions);
+    }
+
+    /// Members with one interval advertise together, and the first of them sets the pace: should the master die, backups miss
+    /// all of them at one time. Otherwise those that advertised earlier would wait for the last, and a kernel that answers for
+    /// some time after the last advert only would fall silent before the takeover.
+    fn advertise_in_step(&mut self, now: Instant, first: MemberIndex, actions: &mut Vec<Action>) {
+        let Some((config, member)) = self.part(first) else { return };
+        let (interval, Some(next)) = (config.interval, member.timers.get(MemberTimer::Advert)) else { return };
+        for index in self.indices() {
+            let Some((config, member)) = self.part(index) else { continue };
+            let due = member.timers.get(MemberTimer::Advert).filter(|_| config.interval == interval);
+            let Some(due) = due else { continue };
+            if index < first {
+                return;
+            }
+            // Who is due now has its turn in this call, who has just answered somebody has had it.
+            if due > now && due != next {
+                if member.last_advert < now {
+                    self.advertise(now, index, actions);
+                }
+                self.part(index).into_iter().for_each(|(_, member)| member.timers.set(MemberTimer::Advert, next));
+            }
+        }
     }
 
     /// A router that should not be master sent an advert: say at once who is (RFC 9568 section 6.4.3), and repeat the

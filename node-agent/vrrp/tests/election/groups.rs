@@ -218,3 +218,53 @@ fn a_member_with_another_interval_keeps_its_own_schedule() {
     };
     assert_eq!((of(FIRST), of(SECOND)), (2, 10));
 }
+
+/// When each of two members advertised, in milliseconds from now on.
+fn schedule(router: &mut Router, milliseconds: u64) -> [Vec<u64>; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    for now in 1..=milliseconds {
+        for action in router.pass(ms(1)) {
+            if let Action::SendAdvert { member: MemberIndex(member), .. } = action {
+                times[usize::from(member)].push(now);
+            }
+        }
+    }
+    times
+}
+
+#[test]
+fn members_that_came_out_of_step_advertise_together_again_with_the_next_advert_of_the_first() {
+    for answers_out_of_turn in [FIRST, SECOND] {
+        let mut router = Router::master(dual_stack(100));
+        router.pass(ms(1_400));
+        let lower = if answers_out_of_turn == FIRST { BELOW } else { BELOW_V6 };
+        assert_eq!(adverts(&router.hear_on(answers_out_of_turn, lower, 50)).len(), 1, "as RFC 9568 demands");
+
+        let [first, second] = schedule(&mut router, 4_000);
+
+        if answers_out_of_turn == FIRST {
+            assert_eq!(first, [1_000, 2_000, 3_000, 4_000], "an interval after the answer");
+            assert_eq!(second, [600, 1_000, 2_000, 3_000, 4_000]);
+        } else {
+            assert_eq!(first, [600, 1_600, 2_600, 3_600], "as if nothing had happened");
+            assert_eq!(second, [600, 1_600, 2_600, 3_600]);
+        }
+    }
+}
+
+#[test]
+fn members_in_step_advertise_once_an_interval_each() {
+    let mut router = Router::master(dual_stack(100));
+    assert_eq!(schedule(&mut router, 3_500), [[1_000, 2_000, 3_000], [1_000, 2_000, 3_000]]);
+}
+
+#[test]
+fn a_member_that_has_just_answered_is_in_step_without_another_advert() {
+    let mut router = Router::master(dual_stack(100));
+    router.pass(ms(2_999));
+    router.sleep(ms(1));
+    assert_eq!(adverts(&router.hear_on(SECOND, BELOW_V6, 50)).len(), 1);
+
+    assert_eq!(adverts(&router.handle(Event::Timer)).len(), 1, "of the first member");
+    assert_eq!(schedule(&mut router, 2_500), [[1_000, 2_000], [1_000, 2_000]]);
+}
