@@ -64,7 +64,8 @@ demo: kubernetes images ## a Kubernetes of three nodes, Holdfast on it, and ever
 chaos: CHAOS_PAGE ?= $(if $(ROWS),$(TARGET_DIR)/chaos/chaos,docs/chaos).md
 chaos: kubernetes images ## break everything on a Kubernetes of three nodes, and measure it, into docs/chaos.md (as root); ROWS='split impostor' for some
 	cargo build -p holdfast-tests --bin holdfast-chaos
-	$(TARGET_DIR)/debug/holdfast-chaos --records $(TARGET_DIR)/chaos --markdown $(CHAOS_PAGE) $(ROWS)
+	$(TARGET_DIR)/debug/holdfast-chaos --records $(TARGET_DIR)/chaos --markdown $(CHAOS_PAGE) \
+		--command 'make chaos$(if $(PROFILE), PROFILE=$(PROFILE))' $(ROWS)
 
 demo-standalone: packages ## without Kubernetes: three nodes hold a VIP (as root); INTERVAL=100ms for fast adverts
 	cargo build -p holdfast-node-agent -p holdfast-tests --bin holdfast-agent --bin holdfast-demo-standalone
@@ -116,7 +117,7 @@ lint-deny: $(CARGO_DENY)
 	.ci/deny $(CARGO_DENY)
 
 unit: packages ## unit and property tests, checks and the kernel in namespaces of their own, replay of the fuzzing corpus (as root)
-	cargo test --workspace --exclude holdfast-tests --all-features
+	.ci/leaves-nothing cargo test --workspace --exclude holdfast-tests --all-features
 
 instructions: packages ## how many instructions the core takes, against the committed figures
 	$(INSTRUCTIONS)
@@ -137,7 +138,7 @@ suite: build ## the lab: agents, keepalived and real packets in network namespac
 suite-kubernetes: build kubernetes ## operator and agents against the real Kubernetes (as root)
 	PROFILE=dev .ci/images $(TARGET_DIR)/images
 	.ci/leaves-nothing cargo test --no-fail-fast -p holdfast-tests --test cluster --test operator --test agent_kubernetes --test policy \
-		--test chart --test cluster_nodes --test cluster_end --test demo
+		--test chart --test cluster_nodes --test cluster_end --test demo --test chaos
 
 # === beyond `make test` ===
 

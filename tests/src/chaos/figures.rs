@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::Sighting;
 use crate::lab::holder_report::HolderReport;
 use crate::lab::{Frame, Mac, ProbeReport};
 
 /// Everything that is measured for one address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Figures {
     /// Probes that the client sent, one each millisecond.

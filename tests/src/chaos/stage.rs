@@ -14,7 +14,7 @@ use super::matrix::{Matrix, Part, Requests, Result as RowResult};
 use super::record::Record;
 use super::vips::{self, BACKUPS, FIRST, NODES, VIPS};
 use super::watch::{Sights, Watch};
-use super::{Plan, Row, report};
+use super::{Plan, Row, leftovers, report};
 use crate::cluster::{Cluster, Release, Sightings, Statuses, chart, is_whole};
 use crate::demo::web_with;
 use crate::lab::{Host, addresses, http, scratch, wait};
@@ -27,6 +27,15 @@ const MARGIN: Duration = Duration::from_millis(600);
 
 /// The interface of every node.
 pub(super) const INTERFACE: &str = "eth0";
+
+/// Rules for one node: kube-proxy has translated the address of the Service by then.
+const CUT_OFF: &str = "table inet chaos {
+    chain own { type filter hook output priority 10; ip daddr 10.77.0.1 meta l4proto tcp drop; }
+    chain pods { type filter hook forward priority 10; ip daddr 10.77.0.1 meta l4proto tcp drop; }
+}";
+
+/// Removes them, if they are there.
+const RECONNECT: &str = "add table inet chaos; delete table inet chaos";
 
 /// Where an agent of the chart serves, on its node.
 const AGENT_PORT: u16 = 9112;
@@ -71,7 +80,12 @@ impl Stage {
     /// Begins a row.
     pub(super) fn begin(&mut self, row: &Row) -> Result<()> {
         self.record = Some(Record::begin(&self.records, row.name, &self.cluster)?);
-        self.matrix.rows.push(RowResult { name: row.name, fault: row.fault, parts: Vec::new(), failure: None });
+        self.matrix.rows.push(RowResult {
+            name: row.name.to_owned(),
+            fault: row.fault.to_owned(),
+            parts: Vec::new(),
+            failure: None,
+        });
         Ok(())
     }
 
@@ -84,9 +98,24 @@ impl Stage {
         }
     }
 
-    /// What has come of all rows.
-    pub(super) fn finish(self) -> Matrix {
-        self.matrix
+    /// Uninstalls Holdfast, looks for what it left, and returns what has come of all rows.
+    pub(super) fn finish(mut self) -> Result<Matrix> {
+        self.kubectl("delete virtualips,healthchecks --all --timeout=60s")?;
+        self.release.uninstall(&self.cluster)?;
+        let left = leftovers::find(&self.cluster)?;
+        println!("   left: {}", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") });
+        self.matrix.rows.push(leftovers::result(&left));
+        Ok(self.matrix)
+    }
+
+    /// Packets of a node to the API server are lost from now on.
+    pub(super) fn cut_off_from_api_server(&self, node: &str) -> Result<()> {
+        self.cluster.node(node)?.host()?.namespace().nft(CUT_OFF)
+    }
+
+    /// They arrive again.
+    pub(super) fn reconnect(&self, node: &str) -> Result<()> {
+        self.cluster.node(node)?.host()?.namespace().nft(RECONNECT)
     }
 
     /// Does something while everybody looks on, and holds what came of it against a promise.
@@ -137,6 +166,7 @@ impl Stage {
     pub(super) fn restore(&mut self) -> Result<()> {
         self.cluster.mend()?;
         for (node, _) in NODES {
+            self.reconnect(node)?;
             self.kubectl(&format!("uncordon {node}"))?;
         }
         for vip in VIPS {

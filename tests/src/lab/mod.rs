@@ -12,6 +12,7 @@
 //! | `pace`, `echo`, `probe`, `probe_report` | the client that asks a VIP every millisecond, and what it lost |
 //! | `echo_sweep` | a client that asks many VIPs in turn |
 //! | `holders`, `holder_report` | who answers for a VIP, as a second host sees it |
+//! | `wall_clock` | the wall clock of a process, moved |
 //! | `stall` | how long the machine itself holds everybody up |
 //! | `addresses`, `address_message` | addresses of a node's interface, and the moment at which they come and go |
 //! | `http_probe` | a client that asks a web server many times a second |
@@ -58,6 +59,7 @@ pub mod scratch;
 pub mod stall;
 pub mod sweep;
 pub mod wait;
+pub mod wall_clock;
 
 pub use agent::{Agent, AgentHome};
 pub use agent_status::AgentStatus;

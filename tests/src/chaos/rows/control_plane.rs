@@ -15,6 +15,10 @@ use crate::cluster::{Component, is_whole};
 const DOWN: Duration = Duration::from_secs(120);
 const DOWN_SHORT: Duration = Duration::from_secs(20);
 
+/// How long one node cannot reach it: longer than operators wait for a sign of life of an agent.
+const CUT_OFF: Duration = Duration::from_secs(30);
+const CUT_OFF_SHORT: Duration = Duration::from_secs(5);
+
 /// How long an agent may take to restart without it.
 const RESTART: Duration = Duration::from_secs(5);
 
@@ -74,6 +78,20 @@ fn lose(
             Ok(vec![answered, Remark::within("the status was right", told.saturating_duration_since(back), TRUE_AGAIN)])
         })
         .map(drop)
+}
+
+/// Packets to the API server are lost without a word, as behind a broken switch.
+pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
+    let limit = if stage.short { CUT_OFF_SHORT } else { CUT_OFF };
+    stage.part("cut off", nothing_happens, |stage| {
+        stage.cut_off_from_api_server(FIRST)?;
+        thread::sleep(limit);
+        stage.expect_held(FIRST)
+    })?;
+    stage.part("connected again", nothing_lost_unseen, |stage| {
+        stage.reconnect(FIRST)?;
+        stage.wait_until_whole(FIRST).map(drop)
+    })
 }
 
 pub(super) fn etcd_restarted(stage: &mut Stage) -> Result<()> {

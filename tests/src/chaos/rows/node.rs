@@ -1,16 +1,28 @@
-//! A node: its power, its kubelet and containerd, and its place in the cluster.
+//! A node: its power, its clock, its kubelet and containerd, and its place in the cluster.
 
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::chaos::bounds::{failover, nothing_happens, nothing_lost};
-use crate::chaos::stage::Stage;
+use crate::chaos::stage::{Remark, Stage};
 use crate::chaos::vips::{FIRST, SECOND, THIRD};
 
 /// How long is watched what a program that restarts does.
 const RESTART: Duration = Duration::from_secs(8);
+
+/// How far the wall clock jumps, in seconds.
+const HOUR: i64 = 3600;
+
+/// How long it stays there: several renewals of the Leases of nodes and agents, and of the operator's.
+const OFF: Duration = Duration::from_secs(20);
+/// The same in a short run: one renewal of the Lease of an agent.
+const OFF_SHORT: Duration = Duration::from_secs(6);
+
+/// The age of a Lease, and more, in seconds.
+const TOLERANCE: i64 = 60;
 
 const DRAIN: &str = "drain node-1 --ignore-daemonsets --delete-emptydir-data --force --timeout=90s";
 
@@ -77,6 +89,29 @@ pub(super) fn tainted(stage: &mut Stage) -> Result<()> {
         stage.kubectl("taint nodes node-1 node.kubernetes.io/out-of-service-")?;
         stage.wait_until_whole(FIRST).map(drop)
     })
+}
+
+/// Everything that runs on the node sees the new time: the agent, kubelet, containerd, the operator if it is there.
+pub(super) fn clock_jumps(stage: &mut Stage) -> Result<()> {
+    for (what, seconds) in [("an hour ahead", HOUR), ("an hour back", -HOUR), ("right again", 0)] {
+        stage.part_with(what, nothing_happens, |stage| {
+            let moved = stage.cluster.node(FIRST)?.set_wall_clock(seconds)?;
+            thread::sleep(if stage.short { OFF_SHORT } else { OFF });
+            stage.wait_until_whole(FIRST)?;
+            let off = seconds_off(stage)?;
+            let text = format!("{moved} processes saw it, the Lease of the agent was {off} s off");
+            Ok(vec![Remark { text, kept: (off - seconds).abs() < TOLERANCE }])
+        })?;
+    }
+    Ok(())
+}
+
+/// How far the agent's clock is off, by the time of its last sign of life.
+fn seconds_off(stage: &Stage) -> Result<i64> {
+    let lease = "--namespace holdfast get lease holdfast-agent-node-1";
+    let renewed = stage.kubectl(&format!("{lease} --output=jsonpath={{.spec.renewTime}}"))?;
+    let renewed: Timestamp = renewed.parse().with_context(|| format!("not a time: {renewed:?}"))?;
+    Ok(renewed.as_second() - Timestamp::now().as_second())
 }
 
 /// A kubelet makes its Node when it starts.

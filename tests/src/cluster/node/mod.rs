@@ -8,10 +8,11 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use self::configuration::{Common, pod_network};
-use crate::lab::{Host, Lan, Process, wait};
+use crate::lab::{Host, Lan, Process, wait, wall_clock};
 
 /// Runs on the node; see there.
 const BOOT: &str = include_str!("boot.sh");
@@ -157,6 +158,32 @@ impl Node {
     /// system (containerd, kubelet, kube-proxy) starts again after a second, a container by its restart policy.
     pub fn kill(&self, program: &str) -> Result<usize> {
         self.signal(program, Signal::SIGKILL)
+    }
+
+    /// Sets the wall clock that everything which runs on the node sees, as a distance from the true time in seconds, and returns
+    /// the number of processes. What starts later sees the true time.
+    pub fn set_wall_clock(&self, seconds: i64) -> Result<usize> {
+        let mut moved = 0;
+        for process in self.processes()? {
+            match wall_clock::set(process, seconds) {
+                // Processes end while one looks at them.
+                Err(_) if kill(process, None).is_err() => {}
+                result => result.map(|()| moved += 1)?,
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Everything that runs on the node, its pods included, as this machine knows it.
+    fn processes(&self) -> Result<Vec<Pid>> {
+        let below = format!("/{}/{}/", self.cgroup, self.name);
+        let is_ours = |process: Pid| {
+            let cgroups = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+            cgroups.lines().any(|line| format!("{line}/").contains(&below))
+        };
+        let entries = fs::read_dir("/proc").context("cannot list processes")?.flatten();
+        let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+        Ok(all.filter(|&process| is_ours(process)).collect())
     }
 
     /// Loads an image from an OCI archive. Waits for containerd if the node boots.
