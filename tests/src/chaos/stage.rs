@@ -22,8 +22,12 @@ use crate::lab::{Host, addresses, http, scratch, wait};
 /// Long enough for whatever comes by itself, on a slow machine; every wait ends with its event.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long is watched before something is done, and after all is well again.
-const MARGIN: Duration = Duration::from_millis(600);
+/// How long is watched before something is done.
+const BEFORE: Duration = Duration::from_millis(600);
+
+/// How long is watched after it is done: long enough for two holders to become one, too short for an agent that starts again to take
+/// over.
+const AFTER: Duration = Duration::from_millis(250);
 
 /// The interface of every node.
 pub(super) const INTERFACE: &str = "eth0";
@@ -137,9 +141,9 @@ impl Stage {
     ) -> Result<Sights> {
         println!("   {what}");
         let watch = Watch::start(&self.cluster, &self.neighbour)?;
-        thread::sleep(MARGIN);
+        thread::sleep(BEFORE);
         let acted = act(self);
-        thread::sleep(MARGIN);
+        thread::sleep(AFTER);
         let sights = watch.stop(&self.cluster, &self.sightings)?;
         let record = self.record.as_mut().context("a row has been begun")?;
         record.add(what, &sights)?;
@@ -201,6 +205,15 @@ impl Stage {
             }
             Ok(true)
         })
+    }
+
+    /// The same, and until every status names the node.
+    pub(super) fn wait_for_takeover(&self, node: &str, others_gone: bool) -> Result<()> {
+        self.wait_for_holder(node, others_gone)?;
+        self.wait_for_statuses(&format!("{node} is named"), |statuses| {
+            VIPS.iter().all(|vip| statuses.get(vip.name).is_some_and(|status| status.master.as_deref() == Some(node)))
+        })
+        .map(drop)
     }
 
     /// The addresses of the scene that the kernel of a node has; none without power.

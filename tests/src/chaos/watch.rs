@@ -2,9 +2,10 @@
 //! each 5 ms, a neighbour that asks who has each address each 20 ms, a capture, and the statuses as `kubectl` shows them.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use super::figures::{self, Figures};
 use super::vips::{self, Target, WEB};
@@ -66,21 +67,23 @@ impl Watch {
     pub(super) fn stop(self, cluster: &Cluster, sightings: &Sightings) -> Result<Sights> {
         let took = self.began.elapsed();
         let noise = stall::since(self.began);
-        let requests = self.web.stop()?;
         let frames = self.capture.frames()?;
         let statuses = sightings.since(self.began);
         let station = |name: &str| cluster.node(name).ok().map(|node| Mac::of_host(0, node.number()));
-        let addresses = self.addresses.into_iter().map(|watched| watched.stop(&statuses, &frames, station));
-        Ok(Sights {
-            began: self.began,
-            took,
-            addresses: addresses.collect::<Result<_>>()?,
-            requests,
-            frames,
-            statuses,
-            noise,
-        })
+        let addresses = stop_all(self.addresses, |watched| watched.stop(&statuses, &frames, station))?;
+        let requests = self.web.stop()?;
+        Ok(Sights { began: self.began, took, addresses, requests, frames, statuses, noise })
     }
+}
+
+/// All at once: each has to wait for its last answers, and meanwhile others would see what comes next.
+fn stop_all(addresses: Vec<Watched>, stop: impl Fn(Watched) -> Result<Seen> + Sync) -> Result<Vec<Seen>> {
+    thread::scope(|scope| {
+        let stopping: Vec<_> = addresses.into_iter().map(|watched| scope.spawn(|| stop(watched))).collect();
+        let stopped =
+            stopping.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a watching thread panicked"))?);
+        stopped.collect()
+    })
 }
 
 impl Watched {

@@ -40,7 +40,7 @@ pub(super) fn deleted(stage: &mut Stage) -> Result<()> {
 pub(super) fn flushed(stage: &mut Stage) -> Result<()> {
     stage.part("flushed, the node's own included", failover, |stage| {
         stage.cluster.node(FIRST)?.host()?.namespace().ip(&format!("addr flush dev {INTERFACE}"))?;
-        stage.wait_for_holder(SECOND, true)
+        stage.wait_for_takeover(SECOND, true)
     })?;
     stage.part("the node has its own again", nothing_lost, |stage| {
         stage.cluster.restore_addresses(FIRST)?;

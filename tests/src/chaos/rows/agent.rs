@@ -94,7 +94,7 @@ pub(super) fn crash_loop(stage: &mut Stage) -> Result<()> {
 }
 
 fn wait_for_successor(stage: &Stage) -> Result<()> {
-    stage.wait_for_holder(SECOND, false)
+    stage.wait_for_takeover(SECOND, false)
 }
 
 /// The kubelet starts the agent anew, which waits for a whole master down interval before it takes over again.

@@ -24,7 +24,7 @@ const APART: Duration = Duration::from_secs(4);
 pub(super) fn link_down(stage: &mut Stage) -> Result<()> {
     stage.part("down", failover, |stage| {
         stage.cluster.link_down(FIRST)?;
-        stage.wait_for_holder(SECOND, true)
+        stage.wait_for_takeover(SECOND, true)
     })?;
     stage.part("up", nothing_lost, |stage| {
         stage.cluster.link_up(FIRST)?;

@@ -46,7 +46,7 @@ fn program_killed(stage: &mut Stage, program: &str) -> Result<()> {
 pub(super) fn crash(stage: &mut Stage) -> Result<()> {
     stage.part("dies", failover, |stage| {
         stage.cluster.power_off(FIRST)?;
-        stage.wait_for_holder(SECOND, true)
+        stage.wait_for_takeover(SECOND, true)
     })?;
     stage.part("comes back", nothing_lost, |stage| {
         stage.cluster.boot(FIRST)?;
@@ -58,7 +58,7 @@ pub(super) fn crash(stage: &mut Stage) -> Result<()> {
 pub(super) fn reboot(stage: &mut Stage) -> Result<()> {
     stage.part("drained, and switched off", nothing_lost, |stage| {
         stage.kubectl(DRAIN)?;
-        stage.wait_for_holder(SECOND, true)?;
+        stage.wait_for_takeover(SECOND, true)?;
         stage.cluster.power_off(FIRST)
     })?;
     stage.part("switched on, and uncordoned", nothing_lost, |stage| {
@@ -123,7 +123,7 @@ pub(super) fn deleted(stage: &mut Stage) -> Result<()> {
     })?;
     stage.part("the master is deleted", nothing_lost, |stage| {
         stage.kubectl(&format!("delete node {FIRST}"))?;
-        stage.wait_for_holder(SECOND, true)
+        stage.wait_for_takeover(SECOND, true)
     })?;
     stage.part("it registers again", nothing_lost, |stage| {
         register_again(stage, FIRST)?;
