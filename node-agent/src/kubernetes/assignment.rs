@@ -1,7 +1,8 @@
 //! What this node runs, from what was seen of its NodeConfig (pure).
 //!
 //! What is in force stays in force until something better is known: while the API server is gone, while the object makes no
-//! sense, while its kind does not exist. Only an object that is gone for long while the API server is there means to stop.
+//! sense, while its kind does not exist. Only an object that is gone for long while the API server is there means to stop, or one
+//! that went with its Node.
 
 use std::time::{Duration, Instant};
 
@@ -56,8 +57,13 @@ impl Assignment {
                 self.unreadable = Some(error);
             }
             Seen::Absent => self.miss(now),
+            // It has not been deleted by mistake: its Node was, and nobody will put it back.
+            Seen::Dismissed(_) if matches!(self.presence, Presence::AbsentSince(_)) && self.in_force.is_some() => {
+                self.in_force = Some(NodeConfigSpec::default());
+                self.presence = Presence::Gone;
+            }
             // Nobody knows whether it was absent meanwhile.
-            Seen::Failed(failure) => {
+            Seen::Failed(failure) | Seen::Dismissed(failure) => {
                 if matches!(self.presence, Presence::AbsentSince(_) | Presence::Unknown(_)) {
                     self.presence = Presence::Unknown(Some(failure.to_string()));
                 }
@@ -159,6 +165,13 @@ mod tests {
         })
     }
 
+    fn dismissed() -> Seen {
+        Seen::Dismissed(crate::kubernetes::failure::Failure {
+            kind: FailureKind::NotFound,
+            message: "nodes \"a\" not found".to_owned(),
+        })
+    }
+
     fn generation(assignment: &Assignment) -> Option<i64> {
         assignment.identity().map(|identity| identity.generation)
     }
@@ -236,6 +249,28 @@ mod tests {
         assignment.see(Seen::Absent, start + GRACE * 10);
         assert_eq!(assignment.spec(), Some(&spec("web")), "nobody knows for how long it has been gone");
         assert_eq!(assignment.confirm_absence_at(), Some(start + GRACE * 11));
+    }
+
+    #[test]
+    fn one_that_went_with_its_node_is_not_outlived() {
+        let mut assignment = Assignment::new("a", None);
+        assignment.see(present("web", 4), Instant::now());
+        assignment.see(Seen::Absent, Instant::now());
+        assignment.see(dismissed(), Instant::now());
+        assert_eq!(assignment.spec(), Some(&NodeConfigSpec::default()));
+        assert_eq!(assignment.confirm_absence_at(), None);
+        assignment.see(dismissed(), Instant::now());
+        assignment.see(present("web", 1), Instant::now());
+        assert_eq!((assignment.spec(), assignment.problem()), (Some(&spec("web")), None), "the Node is back");
+    }
+
+    #[test]
+    fn an_account_that_is_gone_alone_changes_nothing() {
+        let mut assignment = Assignment::new("a", None);
+        assignment.see(present("web", 4), Instant::now());
+        assignment.see(dismissed(), Instant::now());
+        assignment.see(dismissed(), Instant::now() + GRACE * 2);
+        assert_eq!((assignment.spec(), generation(&assignment)), (Some(&spec("web")), Some(4)));
     }
 
     #[test]

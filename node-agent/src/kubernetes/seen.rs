@@ -20,6 +20,8 @@ pub(super) enum Seen {
     Absent,
     /// The API server does not say.
     Failed(Failure),
+    /// Nobody may read it for this node: there is no such Node, or its account is gone, which goes with the Node.
+    Dismissed(Failure),
 }
 
 /// The NodeConfig as it is in the cluster.

@@ -51,6 +51,20 @@ pub(super) struct Watcher {
     pub(super) look: Arc<Notify>,
 }
 
+/// Why nothing is seen.
+enum Blind {
+    /// A request has failed.
+    Failed(Failure),
+    /// There is no account to read with.
+    NoAccount(Failure),
+}
+
+impl From<Failure> for Blind {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// Why a watch has ended.
 enum Ended {
     /// It continues from this version.
@@ -59,6 +73,8 @@ enum Ended {
     LookAnew,
     /// The token is to be replaced.
     TokenDue,
+    /// The NodeConfig was deleted, perhaps with its Node: a new token tells, which only a Node that there is gets.
+    Deleted,
     /// Nobody listens any more.
     Unheard,
 }
@@ -68,22 +84,33 @@ impl Watcher {
     pub(super) async fn run(self) {
         let (mut reader, mut backoff) = (None, Backoff::new(LONGEST_WAIT));
         while !self.seen.is_closed() {
-            let Err(failure) = self.look_and_watch(&mut reader, &mut backoff).await else { continue };
+            let (failure, seen): (_, fn(Failure) -> Seen) = match self.look_and_watch(&mut reader, &mut backoff).await {
+                Ok(Ended::Deleted) => {
+                    reader = None;
+                    continue;
+                }
+                Ok(_) => continue,
+                Err(Blind::Failed(failure)) => (failure, Seen::Failed),
+                Err(Blind::NoAccount(failure)) => (failure, Seen::Dismissed),
+            };
             debug!(error = %failure, kind = failure.kind.as_str(), "the watch of the NodeConfig has failed");
             if failure.kind == FailureKind::Unauthorized {
                 reader = None;
             }
             let wait = backoff.next(failure.kind.longest_wait());
-            let _ = self.seen.send(Seen::Failed(failure)).await;
+            let _ = self.seen.send(seen(failure)).await;
             sleep(wait).await;
         }
     }
 
     /// Looks once, and follows from there until something breaks, or there is reason to look anew.
-    async fn look_and_watch(&self, reader: &mut Option<Reader>, backoff: &mut Backoff) -> Result<(), Failure> {
+    async fn look_and_watch(&self, reader: &mut Option<Reader>, backoff: &mut Backoff) -> Result<Ended, Blind> {
         let Reader { client, renew_at } = match reader {
             Some(reader) if reader.renew_at.is_none_or(|due| Instant::now() < due) => reader,
-            _ => reader.insert(self.access.reader(&self.connection).await?),
+            _ => reader.insert(self.access.reader(&self.connection).await.map_err(|failure| match failure.kind {
+                FailureKind::NotFound => Blind::NoAccount(failure),
+                _ => Blind::Failed(failure),
+            })?),
         };
         let api: Api<Guarded> = Api::all(client.clone());
         let fields = format!("metadata.name={}", self.node);
@@ -101,7 +128,7 @@ impl Watcher {
             let stream = self.connection.ask(Operation::Read, REQUEST_LIMIT, request).await?;
             match self.follow(pin!(stream), version, *renew_at, &mut regained).await? {
                 Ended::At(last) => version = last,
-                Ended::LookAnew | Ended::TokenDue | Ended::Unheard => return Ok(()),
+                ended => return Ok(ended),
             }
             sleep(BREATHER).await;
         }
@@ -129,6 +156,7 @@ impl Watcher {
                 Ok(Some(Err(error))) => return Err(self.failed(error.into(), alive)),
                 Ok(Some(Ok(event))) => event,
             };
+            let is_deletion = matches!(event, WatchEvent::Deleted(_));
             let (seen, at) = match event {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     let at = version_of(kube::Resource::meta(&object));
@@ -143,6 +171,9 @@ impl Watcher {
                 && self.seen.send(seen).await.is_err()
             {
                 return Ok(Ended::Unheard);
+            }
+            if is_deletion {
+                return Ok(Ended::Deleted);
             }
         }
     }

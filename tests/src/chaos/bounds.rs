@@ -5,6 +5,7 @@ use std::time::Duration;
 use holdfast_crds::Fencing;
 
 use super::figures::Figures;
+use super::stage::BEFORE;
 use super::vips::{CHECK_NOTICES, INTERVAL, NODES};
 
 /// The longest time until a backup takes over: three intervals and the skew of the best of those that are left (RFC 9568,
@@ -30,6 +31,9 @@ pub(super) const OPERATOR_AGAIN: Duration = Duration::from_secs(30);
 
 /// What two holders may take beside an interval when an agent has died.
 const OVERLAP_SPARE: Duration = Duration::from_millis(50);
+
+/// How long who yields waits for the other's announcement, after its first advert.
+const ANNOUNCEMENT_GRACE: Duration = Duration::from_millis(300);
 
 /// In a planned move both answer until the new master has announced itself, or as long as the old one waits for that.
 const HAND_OVER: Duration = Duration::from_millis(400);
@@ -130,15 +134,21 @@ pub(super) fn split(fencing: Fencing) -> Bounds {
     Bounds { gap: None, unanswered: None, two: None, wrong: None, ..failover(fencing) }
 }
 
-/// They hear each other again: one goes, at once.
+/// They hear each other again: one goes when it hears the other announce itself, or so long after its first advert.
 pub(super) fn healed(fencing: Fencing) -> Bounds {
     Bounds {
         lost: None,
         gap: None,
-        two: Some(INTERVAL + OVERLAP_SPARE),
+        two: Some(INTERVAL + ANNOUNCEMENT_GRACE + OVERLAP_SPARE),
         wrong: Some(TRUE_AGAIN),
         ..nothing_lost(fencing)
     }
+}
+
+/// The same where both were seen before, too, for as long as is watched before they hear each other.
+pub(super) fn healed_in_sight(fencing: Fencing) -> Bounds {
+    let healed = healed(fencing);
+    Bounds { two: healed.two.map(|two| two + BEFORE), ..healed }
 }
 
 /// Nothing is promised, and everything told.

@@ -234,4 +234,15 @@ mod tests {
         assert!(page.contains("- down: noted\n- down: **missed**: too long\n- up: noted\n"), "{page}");
         assert!(page.contains("| the link of the owner goes down and up | gap 17,591 ms |"), "{page}");
     }
+
+    #[test]
+    fn the_operations_guide_refers_to_rows_that_there_are() {
+        let guide = include_str!("../../../docs/operations.md");
+        let named = guide.split("](chaos.md#").skip(1).filter_map(|rest| rest.split(')').next());
+        let named: Vec<&str> = named.collect();
+        assert!(named.len() > 15, "{named:?}");
+        for name in named {
+            assert!(ROWS.iter().any(|row| row.name == name), "there is no row {name}");
+        }
+    }
 }

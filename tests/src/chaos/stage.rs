@@ -19,11 +19,11 @@ use crate::cluster::{Cluster, Release, Sightings, Statuses, chart, is_whole};
 use crate::demo::web_with;
 use crate::lab::{Host, addresses, http, scratch, wait};
 
-/// Long enough for whatever comes by itself, on a slow machine; every wait ends with its event.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough for whatever comes by itself, on a slow machine; every wait ends with its event. A conflict is told for two minutes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(200);
 
 /// How long is watched before something is done.
-const BEFORE: Duration = Duration::from_millis(600);
+pub(super) const BEFORE: Duration = Duration::from_millis(600);
 
 /// How long is watched after it is done: long enough for two holders to become one, too short for an agent that starts again to take
 /// over.

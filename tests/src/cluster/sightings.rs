@@ -22,6 +22,9 @@ use crate::lab::wait;
 /// Time between two questions.
 const PERIOD: Duration = Duration::from_millis(20);
 
+/// So many times as long as an answer took, nothing is asked after it.
+const REST: u32 = 4;
+
 /// An API server that does not answer in this time is asked again.
 const ANSWER: Duration = Duration::from_millis(500);
 
@@ -79,12 +82,15 @@ impl Sightings {
         timeout: Duration,
         wanted: impl Fn(&Statuses) -> bool,
     ) -> Result<Instant> {
+        // Each is looked at once.
+        let mut next = self.shared.lock().partition_point(|sighting| sighting.at < since);
         let found = wait::value(what, timeout, || {
             let seen = self.shared.lock();
-            let fresh = seen.iter().skip(seen.partition_point(|sighting| sighting.at < since));
-            Ok(fresh.filter(|sighting| wanted(&sighting.statuses)).map(|sighting| sighting.at).next())
+            let fresh = seen.get(next..).unwrap_or_default();
+            next = seen.len();
+            Ok(fresh.iter().find(|sighting| wanted(&sighting.statuses)).map(|sighting| sighting.at))
         });
-        found.with_context(|| format!("the statuses were last seen as {:#?}", self.shared.lock().last()))
+        found.with_context(|| format!("last seen: {}", self.shared.lock().last().map(brief).unwrap_or_default()))
     }
 
     /// Everything that was seen at or after `since`.
@@ -94,15 +100,29 @@ impl Sightings {
     }
 }
 
+/// The masters, and what is wrong, in a line.
+fn brief(sighting: &Sighting) -> String {
+    let line = |(name, status): (&String, &VirtualIPStatus)| {
+        let summary = status.summary.as_ref();
+        let (backups, reason) =
+            (summary.and_then(|it| it.backups.as_deref()), summary.and_then(|it| it.reason.as_deref()));
+        let [master, backups, reason] = [status.master.as_deref(), backups, reason].map(|it| it.unwrap_or("-"));
+        format!("{name}: {master} {backups} {reason}")
+    };
+    sighting.statuses.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
 impl Shared {
     async fn ask(&self, access: &Access) -> Result<()> {
         let vips: Api<VirtualIP> = Api::all(access.client()?);
         while !self.ended.load(Ordering::Relaxed) {
+            let asked = Instant::now();
             // Without an answer nothing was seen, whatever the reason.
             if let Ok(Ok(list)) = timeout(ANSWER, vips.list(&ListParams::default())).await {
                 self.note(list.into_iter().map(|vip| (vip.name_any(), vip.status.unwrap_or_default())).collect());
             }
-            sleep(PERIOD).await;
+            // With hundreds of objects it is much to read, and others need the processors.
+            sleep(PERIOD.max(asked.elapsed() * REST)).await;
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! In a pod: the agent reads with a token of its node's ServiceAccount, and writes with that of its pod.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use holdfast_tests::cluster::{AgentIdentity, ApiServer};
-use holdfast_tests::lab::Lan;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Patch, PatchParams, PostParams};
+use holdfast_tests::cluster::{AgentIdentity, ApiServer, Mark};
+use holdfast_tests::lab::{Lan, wait};
+use k8s_openapi::api::core::v1::{Node, ServiceAccount};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::discovery::ApiResource;
 use kube::{Api, Client};
@@ -14,56 +15,107 @@ use serde_json::{Value, json};
 
 use super::support::LONG;
 use super::support::member::{Member, address_of};
-use super::support::objects::{Vip, assign, master_is, spec};
+use super::support::objects::{Vip, assign, delete, master_is, spec};
 
 const NAMESPACE: &str = "in-pods";
-const NODE: &str = "in-pod";
+
+/// How long agents outlive a NodeConfig that was deleted by mistake.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Where a pod has its credentials.
 const CREDENTIALS: &str = "/run/secrets/kubernetes.io/serviceaccount";
 
+/// An agent that runs as in a pod, with nothing but what its operator has to make for it missing.
+struct InPod {
+    client: Client,
+    member: Member,
+    /// The ServiceAccount of its node.
+    account: String,
+    server: &'static ApiServer,
+    /// From here on it asked for something.
+    mark: Mark,
+}
+
+impl InPod {
+    /// Starts it on a node of this name.
+    async fn start(lan: &mut Lan, node: &str, vip: Vip<'_>) -> Result<Self> {
+        let server = ApiServer::shared()?;
+        let client = server.client()?;
+        vip.create(&client).await?;
+        assign(&client, node, &spec(&[vip])).await?;
+        let token = AgentIdentity { node, namespace: NAMESPACE, service_account: "agent" }.token(&client).await?;
+        allow(&client, "agent", "agents", &writes()).await?;
+        let mut member = Member::new(lan, node, server)?;
+        let access = server.admin();
+        let authority = server.kubeconfig().with_file_name("pki").join("ca.crt");
+        let files = [("token", token), ("ca.crt", fs::read_to_string(authority)?), ("namespace", NAMESPACE.to_owned())];
+        for (name, content) in files {
+            member.write(&format!("{CREDENTIALS}/{name}"), &content)?;
+        }
+        let (address, mark, account) = (address_of(access)?, server.audit().mark()?, format!("holdfast-agent-{node}"));
+        let mut command = member.command()?;
+        command.env("KUBERNETES_SERVICE_HOST", address.ip().to_string());
+        command.env("KUBERNETES_SERVICE_PORT", address.port().to_string());
+        command.env("POD_NAMESPACE", NAMESPACE).env("HOLDFAST_NODE_SERVICE_ACCOUNT", &account);
+        member.spawn(command)?;
+        Ok(Self { client, member, account, server, mark })
+    }
+
+    /// Makes what the operator makes: the ServiceAccount of the node, and its right to read the NodeConfig.
+    async fn admit(&self, node: &str) -> Result<()> {
+        let account = ServiceAccount { metadata: named(&self.account), ..ServiceAccount::default() };
+        Api::namespaced(self.client.clone(), NAMESPACE).create(&PostParams::default(), &account).await?;
+        allow(&self.client, &self.account, &self.account, &reads(node)).await
+    }
+}
+
 #[tokio::test]
 async fn the_node_config_is_read_with_the_right_to_it_alone_and_everything_else_is_written_by_the_pod() -> Result<()> {
-    let (server, mut lan) = (ApiServer::shared()?, Lan::new()?);
-    let client = server.client()?;
-    let vip = Vip { name: "in-pod", address: "10.77.0.101", vrid: 51, priority: 100 };
-    vip.create(&client).await?;
-    assign(&client, NODE, &spec(&[vip])).await?;
-    let token = AgentIdentity { node: NODE, namespace: NAMESPACE, service_account: "agent" }.token(&client).await?;
-    allow(&client, "agent", "agents", &writes()).await?;
-    let mut member = Member::new(&mut lan, NODE, server)?;
-    let access = server.admin();
-    let authority = server.kubeconfig().with_file_name("pki").join("ca.crt");
-    let files = [("token", token), ("ca.crt", fs::read_to_string(authority)?), ("namespace", NAMESPACE.to_owned())];
-    for (name, content) in files {
-        member.write(&format!("{CREDENTIALS}/{name}"), &content)?;
-    }
-    let (address, mark) = (address_of(access)?, server.audit().mark()?);
-    let mut command = member.command()?;
-    command.env("KUBERNETES_SERVICE_HOST", address.ip().to_string());
-    command.env("KUBERNETES_SERVICE_PORT", address.port().to_string());
-    command.env("POD_NAMESPACE", NAMESPACE).env("HOLDFAST_NODE_SERVICE_ACCOUNT", "holdfast-agent-in-pod");
-    member.spawn(command)?;
+    let mut lan = Lan::new()?;
+    let (node, vip) = ("in-pod", Vip { name: "in-pod", address: "10.77.0.101", vrid: 51, priority: 100 });
+    let agent = InPod::start(&mut lan, node, vip).await?;
 
-    // The operator has not made the ServiceAccount yet.
-    holdfast_tests::lab::wait::until("it says what is missing", LONG, || {
-        Ok(member.get("/readyz").is_ok_and(|ready| ready.body.contains("the operator makes it for every node")))
+    wait::until("it says what is missing", LONG, || {
+        Ok(agent.member.get("/readyz").is_ok_and(|ready| ready.body.contains("the operator makes it for every node")))
     })?;
-    let account = ServiceAccount { metadata: named("holdfast-agent-in-pod"), ..ServiceAccount::default() };
-    Api::namespaced(client.clone(), NAMESPACE).create(&PostParams::default(), &account).await?;
-    allow(&client, "holdfast-agent-in-pod", "holdfast-agent-in-pod", &reads()).await?;
+    agent.admit(node).await?;
 
-    master_is(&client, vip.name, Some(NODE), LONG).await?;
-    let requests = server.audit().since(mark)?;
+    master_is(&agent.client, vip.name, Some(node), LONG).await?;
+    let requests = agent.server.audit().since(agent.mark)?;
     let agents = |user: &str| format!("system:serviceaccount:{NAMESPACE}:{user}");
     for request in requests.iter().filter(|request| request.user.starts_with(&agents(""))) {
         let reading = request.resource == "nodeconfigs";
-        let expected = if reading { agents("holdfast-agent-in-pod") } else { agents("agent") };
+        let expected = if reading { agents(&agent.account) } else { agents("agent") };
         assert_eq!(request.user, expected, "{request:?}");
     }
     let watched = requests.iter().any(|request| request.verb == "watch" && request.resource == "nodeconfigs");
     assert!(watched, "{requests:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_whose_node_is_deleted_lets_go_at_once_and_comes_back_with_the_node() -> Result<()> {
+    let mut lan = Lan::new()?;
+    let (node, vip) = ("dismissed", Vip { name: "dismissed", address: "10.77.0.101", vrid: 51, priority: 100 });
+    let agent = InPod::start(&mut lan, node, vip).await?;
+    agent.admit(node).await?;
+    agent.member.wait_for_address(vip.address, true)?;
+    master_is(&agent.client, vip.name, Some(node), LONG).await?;
+
+    // In this order: without a Node the NodeConfig goes, too, by the operator or the garbage collector.
+    let nodes: Api<Node> = Api::all(agent.client.clone());
+    nodes.delete(node, &DeleteParams::default()).await?;
+    assert!(agent.member.holds(vip.address)?);
+    let deleted = Instant::now();
+    delete(&agent.client, node).await?;
+    agent.member.wait_for_address(vip.address, false)?;
+    let took = deleted.elapsed();
+    assert!(took < GRACE / 2, "it took {took:?}, as if the NodeConfig alone had been deleted");
+
+    let registered = Node { metadata: named(node), ..Node::default() };
+    nodes.create(&PostParams::default(), &registered).await?;
+    assign(&agent.client, node, &spec(&[vip])).await?;
+    agent.member.wait_for_address(vip.address, true)
 }
 
 fn named(name: &str) -> kube::api::ObjectMeta {
@@ -81,9 +133,9 @@ fn writes() -> Value {
 }
 
 /// What the node's ServiceAccount may do.
-fn reads() -> Value {
+fn reads(node: &str) -> Value {
     json!([{
-        "apiGroups": ["holdfast.dev"], "resources": ["nodeconfigs"], "resourceNames": [NODE],
+        "apiGroups": ["holdfast.dev"], "resources": ["nodeconfigs"], "resourceNames": [node],
         "verbs": ["get", "list", "watch"],
     }])
 }

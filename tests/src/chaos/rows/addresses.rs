@@ -18,6 +18,9 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// How soon a stranger is told of.
 const REPORTED: Duration = Duration::from_secs(5);
 
+/// How soon a host that only answers, which nobody hears but who asks: a master asks once a minute.
+const ASKED: Duration = Duration::from_secs(62);
+
 /// The number of a host that belongs to nobody.
 const STRANGER: u8 = 66;
 
@@ -54,7 +57,7 @@ pub(super) fn added(stage: &mut Stage) -> Result<()> {
         .part_with("added", reported, |stage| {
             let host = stage.cluster.node(SECOND)?.host()?;
             host.namespace().ip(&format!("addr add {address}/32 dev {INTERFACE}"))?;
-            let told = wait_for_report(stage, DegradedReason::AddressConflict, &format!("{address}"))?;
+            let told = wait_for_report(stage, DegradedReason::AddressConflict, &format!("{address}"), REPORTED)?;
             stage.cluster.node(SECOND)?.host()?.namespace().ip(&format!("addr del {address}/32 dev {INTERFACE}"))?;
             Ok(vec![told])
         })
@@ -70,7 +73,7 @@ pub(super) fn foreign_router(stage: &mut Stage) -> Result<()> {
         .part_with("it advertises with priority 254, and another address", nothing_happens, |stage| {
             let instance = KeepalivedInstance::new(virtual_router_id, 254, INTERVAL, &["10.77.0.199/24"]);
             let keepalived = Keepalived::start(&stranger, &[instance])?;
-            let told = wait_for_report(stage, DegradedReason::ForeignRouter, &stranger.ipv4().to_string())?;
+            let told = wait_for_report(stage, DegradedReason::ForeignRouter, &stranger.ipv4().to_string(), REPORTED)?;
             keepalived.terminate()?;
             Ok(vec![told])
         })
@@ -84,7 +87,7 @@ pub(super) fn impostor(stage: &mut Stage) -> Result<()> {
     stage
         .part_with("it answers", reported, |stage| {
             stranger.namespace().ip(&format!("addr add {address}/32 dev {INTERFACE}"))?;
-            let told = wait_for_report(stage, DegradedReason::AddressConflict, &stranger.mac().to_string())?;
+            let told = wait_for_report(stage, DegradedReason::AddressConflict, &stranger.mac().to_string(), ASKED)?;
             stranger.namespace().ip(&format!("addr del {address}/32 dev {INTERFACE}"))?;
             Ok(vec![told])
         })
@@ -98,7 +101,7 @@ fn stranger(stage: &Stage) -> Result<Host> {
 }
 
 /// Waits until the status of the web server's address says that something is wrong, for a reason and about somebody.
-fn wait_for_report(stage: &Stage, reason: DegradedReason, about: &str) -> Result<Remark> {
+fn wait_for_report(stage: &Stage, reason: DegradedReason, about: &str, limit: Duration) -> Result<Remark> {
     let began = Instant::now();
     let says = |condition: &Condition| {
         condition.status == "True" && condition.reason == reason.as_str() && condition.message.contains(about)
@@ -109,5 +112,5 @@ fn wait_for_report(stage: &Stage, reason: DegradedReason, about: &str) -> Result
     };
     let what = format!("{} is told, about {about}", reason.as_str());
     let told = stage.sightings.wait_for_all(&what, began, PATIENCE, is_told)?;
-    Ok(Remark::within(&format!("{} was told", reason.as_str()), told.duration_since(began), REPORTED))
+    Ok(Remark::within(&format!("{} was told", reason.as_str()), told.duration_since(began), limit))
 }

@@ -1,7 +1,7 @@
 //! The processors, and hundreds of objects.
 
 use std::net::Ipv4Addr;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,17 @@ use crate::chaos::bounds::nothing_happens;
 use crate::chaos::stage::{PATIENCE, Remark, Stage};
 use crate::chaos::vips::{FIRST, INTERVAL, NODES, VIPS};
 use crate::cluster::{Statuses, chart, is_whole};
-use crate::lab::{addresses, wait};
+use crate::lab::{Process, addresses, wait};
 
 /// How long the processors are busy; in a short run less.
 const BUSY: Duration = Duration::from_secs(60);
 const BUSY_SHORT: Duration = Duration::from_secs(10);
 
-/// Programs that never rest, for each processor.
+/// Programs that never rest, for each processor of the machine.
 const LOOPS: usize = 2;
+
+/// First it becomes one of the node's own processes: those share the processors with all pods together.
+const BUSY_LOOP: &str = "for group in /sys/fs/cgroup/cpu*/cgroup.procs; do echo $$ >$group; done; while :; do :; done";
 
 /// How many objects there are at once.
 const HUNDREDS: u8 = 200;
@@ -33,7 +36,7 @@ pub(super) fn busy(stage: &mut Stage) -> Result<()> {
     stage
         .part_with(&what, nothing_happens, |stage| {
             let before = transitions(stage)?;
-            let loops = Loops::start()?;
+            let loops = keep_busy(stage, FIRST)?;
             thread::sleep(limit);
             drop(loops);
             stage.wait_until_whole(FIRST)?;
@@ -53,26 +56,17 @@ fn transitions(stage: &Stage) -> Result<i64> {
     Ok(sum)
 }
 
-/// Programs that never rest; they end with the handle.
-struct Loops(Vec<Child>);
-
-impl Loops {
-    fn start() -> Result<Self> {
-        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let start =
-            || Command::new("/bin/sh").args(["-c", "while :; do :; done"]).spawn().context("cannot start a loop");
-        (0..processors * LOOPS).map(|_| start()).collect::<Result<_>>().map(Self)
-    }
-}
-
-impl Drop for Loops {
-    fn drop(&mut self) {
-        for program in &mut self.0 {
-            // It never ends by itself, and a killed one can be waited for.
-            let _ = program.kill();
-            let _ = program.wait();
-        }
-    }
+/// Starts programs of the node that never rest, and are no pods: as a build or a backup on the machine itself. They end with their
+/// handles.
+fn keep_busy(stage: &Stage, node: &str) -> Result<Vec<Process>> {
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let host = stage.cluster.node(node)?.host()?;
+    let start = |number| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-euc", BUSY_LOOP]);
+        host.spawn(&format!("busy-{number}"), shell)
+    };
+    (0..processors * LOOPS).map(start).collect()
 }
 
 pub(super) fn hundreds(stage: &mut Stage) -> Result<()> {

@@ -250,14 +250,13 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "impostor",
         fault: "another host answers for an address",
-        says: "Another host that answers for an address is reported with its MAC address, and the master \
-            announces the address again. Whoever believes the impostor is lost to it for that long: ARP \
-            knows no authentication.",
+        says: "Another host that answers for an address is reported with its MAC address, within a minute: so often a \
+            master asks. Whoever believes the impostor is lost to it for that long: ARP knows no authentication.",
         play: addresses::impostor,
     },
     Row {
         name: "processors-busy",
-        fault: "all processors are busy for a minute",
+        fault: "programs of the master's node keep all processors busy for a minute",
         says: "At the default interval a busy node is no dead node.",
         play: load::busy,
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::chaos::bounds::{failover, flapping, healed, nothing_lost, split as split_apart};
+use crate::chaos::bounds::{Promise, failover, flapping, healed, healed_in_sight, nothing_lost, split as split_apart};
 use crate::chaos::stage::Stage;
 use crate::chaos::vips::{FIRST, SECOND, THIRD};
 use crate::lab::Partition;
@@ -47,10 +47,15 @@ pub(super) fn link_flaps(stage: &mut Stage) -> Result<()> {
 
 /// It goes on as master, and so does the one who does not hear it.
 pub(super) fn only_receives(stage: &mut Stage) -> Result<()> {
-    apart(stage, "its adverts are lost", |stage| {
+    stage.part("its adverts are lost", split_apart, |stage| {
         let partition = Partition::mute(stage.cluster.node(FIRST)?.host()?, Traffic::Adverts);
-        stage.cluster.lan_mut().partition(partition)
-    })
+        stage.cluster.lan_mut().partition(partition)?;
+        thread::sleep(APART);
+        stage.expect_held(FIRST)?;
+        stage.expect_held(SECOND)?;
+        stage.expect_free(THIRD)
+    })?;
+    heal(stage, healed_in_sight)
 }
 
 pub(super) fn only_sends(stage: &mut Stage) -> Result<()> {
@@ -60,7 +65,7 @@ pub(super) fn only_sends(stage: &mut Stage) -> Result<()> {
         thread::sleep(APART);
         Ok(())
     })?;
-    heal(stage)
+    heal(stage, healed)
 }
 
 /// The master alone on one side, and everybody who looks on with the others.
@@ -76,21 +81,13 @@ pub(super) fn split(stage: &mut Stage) -> Result<()> {
         stage.expect_held(SECOND)?;
         stage.expect_free(THIRD)
     })?;
-    heal(stage)
+    heal(stage, healed)
 }
 
-fn apart(stage: &mut Stage, what: &str, cut: fn(&mut Stage) -> Result<()>) -> Result<()> {
-    stage.part(what, split_apart, |stage| {
-        cut(stage)?;
-        thread::sleep(APART);
-        stage.expect_free(THIRD)
-    })?;
-    heal(stage)
-}
-
-fn heal(stage: &mut Stage) -> Result<()> {
-    stage.part("healed", healed, |stage| {
+/// Not until all is well: each has seen the other answer for its addresses, which is told for a while.
+fn heal(stage: &mut Stage, promise: Promise) -> Result<()> {
+    stage.part("healed", promise, |stage| {
         stage.cluster.lan_mut().heal()?;
-        stage.wait_until_whole(FIRST).map(drop)
+        stage.wait_for_takeover(FIRST, true)
     })
 }
