@@ -57,7 +57,7 @@ fn said(node: &Node, mut command: Command, arguments: &[&str]) -> Result<String>
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Objects of the installation, as `KIND/NAME`, and NodeConfigs of nodes that there are not.
+/// Objects of the installation, as `KIND/NAME`, and `NodeConfig`s of nodes that there are not.
 fn objects(cluster: &Cluster) -> Result<Vec<String>> {
     const KINDS: &str = "all,leases,serviceaccounts,configmaps,secrets,roles,rolebindings,clusterroles,clusterrolebindings,\
         poddisruptionbudgets,networkpolicies,validatingadmissionpolicies,validatingadmissionpolicybindings,nodeconfigs";

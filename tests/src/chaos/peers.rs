@@ -1,4 +1,4 @@
-//! What kube-vip and MetalLB did when the same was done to them: measured apart, with an HTTP request each 5 ms from a client
+//! What kube-vip and `MetalLB` did when the same was done to them: measured apart, with an HTTP request each 5 ms from a client
 //! that knew the owner, and an ARP request each 20 ms from a second host. Pure.
 
 use std::fmt::Write as _;
@@ -130,7 +130,9 @@ and *two*.
 pub(super) fn table(matrix: &Matrix) -> String {
     let mut rows = String::new();
     for compared in &COMPARED {
-        let Some(row) = matrix.rows.iter().find(|row| row.name == compared.row) else { continue };
+        let Some(row) = matrix.rows.iter().find(|row| row.name == compared.row && row.failure.is_none()) else {
+            continue;
+        };
         let Compared { fault, kube_vip, kube_vip_tuned, metallb, .. } = compared;
         let ours = ours(row, &compared.parts);
         // Writing to a String cannot fail.

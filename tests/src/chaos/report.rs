@@ -26,8 +26,8 @@ plays some. What is *not* promised is said in [limits](limits.md).
   one where it differs.
 - A client asks each address by ICMP once a millisecond, and the web server behind one of them for a page each 5 ms, with a new
   connection each time. An answer that takes longer than 50 ms (a page: 500 ms) is a loss. *gap*: the longest time without an answer.
-- A second host asks each 20 ms who has each address, by ARP and neighbour solicitation. *nobody answered*, *two answered*: the
-  longest times; a client with a fresh or with an old neighbour entry notices the one or the other.
+- A second host asks each 20 ms who has each address, by ARP and neighbour solicitation. *nobody answered* and
+  *two answered* are the longest times: the first hurts clients without a neighbour entry, the second those with an old one.
 - The statuses are asked for each 20 ms. *wrong master named*: the longest time for which the status named none of those who
   answered.
 - A promise is missed if a figure exceeds it by more than the resolution of these questions and what the machine itself held programs up at
@@ -35,6 +35,9 @@ plays some. What is *not* promised is said in [limits](limits.md).
   2 processors.
 - Requests that are under way at a move are no promise: the node that has the address then does not know their connection.
 ";
+
+/// So much of a failure is shown, in characters; all of it is in the JSON.
+const LONGEST_FAILURE: usize = 160;
 
 /// The table of all rows.
 const OVERVIEW: &str = "\
@@ -90,7 +93,9 @@ fn overview(matrix: &Matrix) -> String {
 fn worst(row: &RowResult) -> String {
     let overlap = row.parts.iter().map(|part| part.overlap).reduce(Figures::worst);
     let strict = row.parts.iter().map(|part| part.strict).reduce(Figures::worst);
-    let Some((overlap, strict)) = overlap.zip(strict) else { return vec!["-"; 6].join(" | ") };
+    let Some((overlap, strict)) = overlap.zip(strict).filter(|_| row.failure.is_none()) else {
+        return ["-"; 6].join(" | ");
+    };
     let failed: usize = row.parts.iter().map(|part| part.requests.failed).sum();
     format!("{} | {failed}", columns(&overlap, &strict))
 }
@@ -99,7 +104,10 @@ fn verdict(row: &RowResult) -> String {
     match &row.failure {
         None if row.is_kept() => "kept".to_owned(),
         None => "**missed**".to_owned(),
-        Some(failure) => format!("**not played to its end**: {}", failure.replace(['|', '\n'], " ")),
+        Some(failure) => {
+            let line = failure.lines().next().unwrap_or_default().replace('|', " ");
+            format!("**not played to its end**: {}", line.chars().take(LONGEST_FAILURE).collect::<String>())
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use holdfast_crds::VirtualIPStatus;
 use serde_json::{Value, json};
 
 use super::bounds::Promise;
@@ -207,13 +208,16 @@ impl Stage {
         })
     }
 
-    /// The same, and until every status names the node.
+    /// The same, and until every status has named the node, if only for a moment: who was lost may be back soon.
     pub(super) fn wait_for_takeover(&self, node: &str, others_gone: bool) -> Result<()> {
+        let since = Instant::now();
         self.wait_for_holder(node, others_gone)?;
-        self.wait_for_statuses(&format!("{node} is named"), |statuses| {
-            VIPS.iter().all(|vip| statuses.get(vip.name).is_some_and(|status| status.master.as_deref() == Some(node)))
-        })
-        .map(drop)
+        for vip in VIPS {
+            let what = format!("{node} is named as master of {}", vip.name);
+            let names_it = |status: &VirtualIPStatus| status.master.as_deref() == Some(node);
+            self.sightings.wait_for(vip.name, &what, since, PATIENCE, names_it)?;
+        }
+        Ok(())
     }
 
     /// The addresses of the scene that the kernel of a node has; none without power.

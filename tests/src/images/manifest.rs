@@ -40,6 +40,8 @@ pub(super) fn describe(image: &Image, layer: &Layer, provenance: &Provenance) ->
             "created": created,
             "config": {
                 "Entrypoint": [format!("/{}", image.program)],
+                // So that `kubectl exec POD -- holdfast-agent status` finds it.
+                "Env": ["PATH=/"],
                 "User": image.user,
                 "WorkingDir": "/",
                 "Labels": labels,

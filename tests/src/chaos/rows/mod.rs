@@ -58,7 +58,7 @@ pub const ROWS: &[Row] = &[
         name: "agent-killed",
         fault: "the master's agent is killed (SIGKILL)",
         says: "The kernel answers on, fenced, until the next node has announced itself; then it is silent. \
-            With `Strict` it is silent first, which costs the time until the takeover.",
+            With `Strict` it is silent first, which leaves a gap of 0.5 A + S at most.",
         play: agent::killed,
     },
     Row {
@@ -109,8 +109,8 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "node-crash",
         fault: "the master's node dies and comes back",
-        says: "The next node takes over after three intervals and its skew. When the node comes back it takes \
-            its addresses back without a loss.",
+        says: "The next node takes over when it has heard nothing for three intervals and its skew: 2 A + S to \
+            3 A + S after the crash. When the node comes back it takes its addresses back without a loss.",
         play: node::crash,
     },
     Row {
@@ -170,7 +170,8 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "api-server-hangs",
         fault: "the API server accepts connections and answers nothing",
-        says: "The same when it accepts connections and never answers.",
+        says: "As when it is down: elections, failovers and restarts of agents go on, and the status is right \
+            within seconds of its return.",
         play: control_plane::hangs,
     },
     Row {
@@ -204,7 +205,7 @@ pub const ROWS: &[Row] = &[
         name: "only-receives",
         fault: "nobody hears the master's adverts",
         says: "A master that nobody hears cannot know it. The next node takes over, and both answer until the \
-            network is mended; then one of them goes at once.",
+            network is mended; then one of them goes within A + 0.3 s.",
         play: network::only_receives,
     },
     Row {
@@ -217,7 +218,7 @@ pub const ROWS: &[Row] = &[
         name: "split",
         fault: "the LAN is split in two and healed",
         says: "Each side has one master: whoever is there is served. When the sides meet again the lower one \
-            goes at once, and the other one announces its addresses again.",
+            goes within A + 0.3 s, and the other one announces its addresses again.",
         play: network::split,
     },
     Row {
