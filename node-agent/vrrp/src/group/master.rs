@@ -92,6 +92,9 @@ impl Group {
     /// all of them at one time. Otherwise those that advertised earlier would wait for the last, and a kernel that answers for
     /// some time after the last advert only would fall silent before the takeover.
     fn advertise_in_step(&mut self, now: Instant, first: MemberIndex, actions: &mut Vec<Action>) {
+        if self.members.len() == 1 {
+            return;
+        }
         let Some((config, member)) = self.part(first) else { return };
         let (interval, Some(next)) = (config.interval, member.timers.get(MemberTimer::Advert)) else { return };
         for index in self.indices() {
