@@ -17,8 +17,6 @@ use super::support::LONG;
 use super::support::member::{Member, address_of};
 use super::support::objects::{Vip, assign, delete, master_is, spec};
 
-const NAMESPACE: &str = "in-pods";
-
 /// How long agents outlive a NodeConfig that was deleted by mistake.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -29,6 +27,8 @@ const CREDENTIALS: &str = "/run/secrets/kubernetes.io/serviceaccount";
 struct InPod {
     client: Client,
     member: Member,
+    /// The namespace of its pod, which no other test has.
+    namespace: String,
     /// The ServiceAccount of its node.
     account: String,
     server: &'static ApiServer,
@@ -39,16 +39,16 @@ struct InPod {
 impl InPod {
     /// Starts it on a node of this name.
     async fn start(lan: &mut Lan, node: &str, vip: Vip<'_>) -> Result<Self> {
-        let server = ApiServer::shared()?;
+        let (server, namespace) = (ApiServer::shared()?, format!("pod-of-{node}"));
         let client = server.client()?;
         vip.create(&client).await?;
         assign(&client, node, &spec(&[vip])).await?;
-        let token = AgentIdentity { node, namespace: NAMESPACE, service_account: "agent" }.token(&client).await?;
-        allow(&client, "agent", "agents", &writes()).await?;
+        let token = AgentIdentity { node, namespace: &namespace, service_account: "agent" }.token(&client).await?;
+        allow(&client, &namespace, "agent", &writes()).await?;
         let mut member = Member::new(lan, node, server)?;
         let access = server.admin();
         let authority = server.kubeconfig().with_file_name("pki").join("ca.crt");
-        let files = [("token", token), ("ca.crt", fs::read_to_string(authority)?), ("namespace", NAMESPACE.to_owned())];
+        let files = [("token", token), ("ca.crt", fs::read_to_string(authority)?), ("namespace", namespace.clone())];
         for (name, content) in files {
             member.write(&format!("{CREDENTIALS}/{name}"), &content)?;
         }
@@ -56,16 +56,16 @@ impl InPod {
         let mut command = member.command()?;
         command.env("KUBERNETES_SERVICE_HOST", address.ip().to_string());
         command.env("KUBERNETES_SERVICE_PORT", address.port().to_string());
-        command.env("POD_NAMESPACE", NAMESPACE).env("HOLDFAST_NODE_SERVICE_ACCOUNT", &account);
+        command.env("POD_NAMESPACE", &namespace).env("HOLDFAST_NODE_SERVICE_ACCOUNT", &account);
         member.spawn(command)?;
-        Ok(Self { client, member, account, server, mark })
+        Ok(Self { client, member, namespace, account, server, mark })
     }
 
     /// Makes what the operator makes: the ServiceAccount of the node, and its right to read the NodeConfig.
     async fn admit(&self, node: &str) -> Result<()> {
         let account = ServiceAccount { metadata: named(&self.account), ..ServiceAccount::default() };
-        Api::namespaced(self.client.clone(), NAMESPACE).create(&PostParams::default(), &account).await?;
-        allow(&self.client, &self.account, &self.account, &reads(node)).await
+        Api::namespaced(self.client.clone(), &self.namespace).create(&PostParams::default(), &account).await?;
+        allow(&self.client, &self.namespace, &self.account, &reads(node)).await
     }
 }
 
@@ -82,7 +82,7 @@ async fn the_node_config_is_read_with_the_right_to_it_alone_and_everything_else_
 
     master_is(&agent.client, vip.name, Some(node), LONG).await?;
     let requests = agent.server.audit().since(agent.mark)?;
-    let agents = |user: &str| format!("system:serviceaccount:{NAMESPACE}:{user}");
+    let agents = |user: &str| format!("system:serviceaccount:{}:{user}", agent.namespace);
     for request in requests.iter().filter(|request| request.user.starts_with(&agents(""))) {
         let reading = request.resource == "nodeconfigs";
         let expected = if reading { agents(&agent.account) } else { agents("agent") };
@@ -140,11 +140,12 @@ fn reads(node: &str) -> Value {
     }])
 }
 
-async fn allow(client: &Client, account: &str, role: &str, rules: &Value) -> Result<()> {
+async fn allow(client: &Client, namespace: &str, account: &str, rules: &Value) -> Result<()> {
+    let role = &format!("{namespace}-{account}");
     let group = "rbac.authorization.k8s.io";
     let binding = json!({
         "roleRef": { "apiGroup": group, "kind": "ClusterRole", "name": role },
-        "subjects": [{ "kind": "ServiceAccount", "namespace": NAMESPACE, "name": account }],
+        "subjects": [{ "kind": "ServiceAccount", "namespace": namespace, "name": account }],
     });
     for (kind, content) in [("ClusterRole", json!({ "rules": rules })), ("ClusterRoleBinding", binding)] {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
