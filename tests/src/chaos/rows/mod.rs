@@ -277,4 +277,4 @@ pub const ROWS: &[Row] = &[
 
 /// What the short form plays: faults that other projects fail, each over in seconds.
 pub(super) const SHORT: &[&str] =
-    &["node-crash", "clock-jumps", "api-server-cut-off", "link-down", "foreign-router", "token-stolen"];
+    &["node-crash", "clock-jumps", "api-server-cut-off", "foreign-router", "token-stolen"];
